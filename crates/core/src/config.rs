@@ -1,0 +1,279 @@
+//! The one configuration: command-line flags, JSON file, page URL and checkpoint header are all this struct.
+
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// A run, as a person describes it. Field for field the flags of `lowland train` and `compare`, with `_` for `-`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Data set: moons, spirals, circles, gaussians, xor (2-D, generated), fashion-sample (built in), mnist,
+    /// fashion-mnist, cifar10 (publishers' files), idx:DIR
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = Config::default().data, help_heading = "Data"))]
+    pub data: String,
+    /// Folder of the publishers' files
+    #[cfg_attr(feature = "clap", arg(long, default_value = "data", value_name = "DIR", help_heading = "Data"))]
+    pub data_dir: PathBuf,
+    /// Training points of a generated set
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 200, value_name = "N", help_heading = "Data"))]
+    pub data_size: usize,
+    /// Standard deviation of a generated set [default: per set]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SD", help_heading = "Data"))]
+    pub data_noise: Option<f32>,
+    /// Seed of generated points and of the flipped labels
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0, value_name = "N", help_heading = "Data"))]
+    pub data_seed: u32,
+    /// Use the first N training examples [default: all]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Data"))]
+    pub train_limit: Option<usize>,
+    /// Use the first N test examples [default: all]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Data"))]
+    pub test_limit: Option<usize>,
+    /// Keep the last part of the training examples for validation
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.0, value_name = "F", help_heading = "Data"))]
+    pub val_fraction: f32,
+    /// Scaling of the inputs [default: standard for images, none for points]
+    #[cfg_attr(feature = "clap", arg(long, value_enum, help_heading = "Data"))]
+    pub normalize: Option<Normalize>,
+    /// Order of the examples
+    #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t = Order::Shuffle, help_heading = "Data"))]
+    pub order: Order,
+    /// Move this fraction of the training labels to another class
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.0, value_name = "F", help_heading = "Data"))]
+    pub label_noise: f32,
+    /// Label smoothing in the training loss
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.0, value_name = "F", help_heading = "Data"))]
+    pub label_smoothing: f32,
+
+    /// Network: mlp:256,128 or cnn:16,32 [default: mlp:32,32,32 for points, cnn:16,32 for images]
+    #[cfg_attr(feature = "clap", arg(long, help_heading = "Model"))]
+    pub model: Option<String>,
+    /// Activation
+    #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t = Activation::Relu, help_heading = "Model"))]
+    pub activation: Activation,
+    /// Normalisation [default: batch in cnn, none in mlp]
+    #[cfg_attr(feature = "clap", arg(long, value_enum, help_heading = "Model"))]
+    pub norm: Option<Norm>,
+    /// Start from these tensors (safetensors) instead of He normal
+    #[cfg_attr(feature = "clap", arg(long, value_name = "FILE", help_heading = "Model"))]
+    pub init: Option<PathBuf>,
+
+    /// Optimizer: sgd, adamw or sam; a comma list in compare [default: sgd; compare: sgd,sam]
+    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimizer"))]
+    pub optimizer: Option<String>,
+    /// Base optimizer of sam: sgd or adamw
+    #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t = Base::Sgd, help_heading = "Optimizer"))]
+    pub base: Base,
+    /// Learning rate [default: 0.1; 0.001 for adamw]
+    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimizer"))]
+    pub lr: Option<f32>,
+    /// Momentum of SGD
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.9, help_heading = "Optimizer"))]
+    pub momentum: f32,
+    /// Nesterov momentum
+    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimizer"))]
+    pub nesterov: bool,
+    /// Dampening of SGD's momentum
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.0, help_heading = "Optimizer"))]
+    pub dampening: f32,
+    /// Decay rates of Adam's moments
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = Betas::default(), value_name = "B1,B2", help_heading = "Optimizer"))]
+    pub betas: Betas,
+    /// Adam's term in the denominator
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 1e-8, help_heading = "Optimizer"))]
+    pub eps: f32,
+    /// Weight decay, in the base step
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.0, value_name = "F", help_heading = "Optimizer"))]
+    pub weight_decay: f32,
+    /// Learning-rate schedule: constant or cosine
+    #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t = Schedule::Constant, help_heading = "Optimizer"))]
+    pub schedule: Schedule,
+    /// Steps of linear warm-up
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0, value_name = "STEPS", help_heading = "Optimizer"))]
+    pub warmup: u64,
+    /// Radius of SAM's ascent; 0 is the base optimizer itself
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.05, help_heading = "Optimizer"))]
+    pub rho: f32,
+    /// A lane of compare with its own settings: "LABEL: key=value ..." (repeatable)
+    #[cfg_attr(feature = "clap", arg(long = "lane", value_name = "LANE", help_heading = "Optimizer"))]
+    pub lane: Vec<String>,
+    /// Add the lane sgd-2x: SGD with twice the epochs, SAM's compute
+    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimizer"))]
+    pub equal_compute: bool,
+
+    /// Examples per step [default: 128; 20 for points]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Run"))]
+    pub batch: Option<usize>,
+    /// Epochs [default: 10]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", conflicts_with = "steps", help_heading = "Run"))]
+    pub epochs: Option<u64>,
+    /// Steps, instead of epochs
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Run"))]
+    pub steps: Option<u64>,
+    /// Seed of initial weights and order
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0, value_name = "S", help_heading = "Run"))]
+    pub seed: u32,
+    /// Number of seeds: S, S+1, ...
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 1, value_name = "N", help_heading = "Run"))]
+    pub seeds: u32,
+    /// Steps between rows of metrics.csv
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 1, value_name = "N", help_heading = "Run"))]
+    pub log_every: u64,
+    /// Steps between evaluations [default: chosen to cost at most 5 % of the time]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Run"))]
+    pub eval_every: Option<u64>,
+    /// Steps between checkpoints [default: an epoch]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Run"))]
+    pub checkpoint_every: Option<u64>,
+}
+
+/// How inputs are scaled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Normalize {
+    /// As they are.
+    None,
+    /// x / 255.
+    Unit,
+    /// x / 255, minus the mean over the standard deviation per channel of the training images used.
+    Standard,
+}
+
+/// In which order an epoch visits the examples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// A new permutation each epoch, the short rest dropped.
+    Shuffle,
+    /// Step t takes examples t * batch .. t * batch + batch - 1, modulo the set.
+    File,
+}
+
+/// Activation functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// max(z, 0)
+    Relu,
+    /// max(z, 0.01 z)
+    LeakyRelu,
+    /// z Phi(z), with the exact normal distribution
+    Gelu,
+    /// z / (1 + exp(-z))
+    Silu,
+    /// tanh z
+    Tanh,
+}
+
+/// Normalisation layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Norm {
+    /// No normalisation.
+    None,
+    /// Batch normalisation (Ioffe and Szegedy 2015).
+    Batch,
+}
+
+/// Base optimizers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Base {
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+    #[cfg_attr(feature = "clap", value(name = "adamw"))]
+    #[serde(rename = "adamw")]
+    AdamW,
+}
+
+/// Learning-rate schedules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// The same all along.
+    Constant,
+    /// Half a cosine over the lane's steps, down to 0.
+    Cosine,
+}
+
+/// Decay rates of Adam's first and second moment.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Betas(pub f32, pub f32);
+
+impl Default for Betas {
+    fn default() -> Self {
+        Self(0.9, 0.999)
+    }
+}
+
+impl std::fmt::Display for Betas {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{},{}", self.0, self.1)
+    }
+}
+
+impl std::str::FromStr for Betas {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let numbers: Option<Vec<f32>> = text.split(',').map(|n| n.trim().parse().ok()).collect();
+        match numbers.as_deref() {
+            Some([first, second]) => Ok(Self(*first, *second)),
+            _ => Err(Error::input(format!("betas '{text}' are not two numbers; write them as 0.9,0.999"))),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: "moons".into(),
+            data_dir: "data".into(),
+            data_size: 200,
+            data_noise: None,
+            data_seed: 0,
+            train_limit: None,
+            test_limit: None,
+            val_fraction: 0.0,
+            normalize: None,
+            order: Order::Shuffle,
+            label_noise: 0.0,
+            label_smoothing: 0.0,
+            model: None,
+            activation: Activation::Relu,
+            norm: None,
+            init: None,
+            optimizer: None,
+            base: Base::Sgd,
+            lr: None,
+            momentum: 0.9,
+            nesterov: false,
+            dampening: 0.0,
+            betas: Betas::default(),
+            eps: 1e-8,
+            weight_decay: 0.0,
+            schedule: Schedule::Constant,
+            warmup: 0,
+            rho: 0.05,
+            lane: Vec::new(),
+            equal_compute: false,
+            batch: None,
+            epochs: None,
+            steps: None,
+            seed: 0,
+            seeds: 1,
+            log_every: 1,
+            eval_every: None,
+            checkpoint_every: None,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Lowland: neural networks trained with Sharpness-Aware Minimization on any GPU.
+pub mod config;
+pub mod data;
+pub mod error;
+pub mod rng;
+pub use error::{Error, Result};

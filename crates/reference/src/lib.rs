@@ -1,0 +1,1 @@
+//! Plain f64 twins of every kernel: the oracle of the tests.

@@ -1,0 +1,78 @@
+// Fetches a step's batch: chooses the examples, unpacks and scales them, and lays them out as the network wants them,
+// channels last and padded to vec4s (IMAGE) or flat. A data set larger than one binding lies in several pieces, each
+// with a dispatch of its own. An invocation copies up to 64 vec4s of one example, so choosing costs little.
+#import shared/clock
+#import shared/rng
+
+struct Gather {
+  batch: u32, examples: u32, first: u32, order: u32,
+  piece_first: u32, piece_examples: u32, example_words: u32, features: u32,
+  channels: u32, pixels: u32, example4: u32, stride: u32,
+}
+struct Seeds { seed: array<vec4u, 256> }
+const SHUFFLE = 0u;
+const FILE = 1u;
+const ONCE = 2u;                                             // every example once, in order: an evaluation
+const CHUNK = 64u;
+
+@group(0) @binding(0) var<uniform> p: Gather;
+@group(0) @binding(1) var<uniform> seeds: Seeds;
+@group(0) @binding(2) var<storage, read> data: array<u32>;
+@group(0) @binding(3) var<storage, read> all_labels: array<u32>;
+@group(0) @binding(4) var<storage, read> scaling: array<vec2f>;        // mean, 1 / deviation of each channel
+@group(0) @binding(5) var<storage, read_write> clock: Clock;
+@group(0) @binding(6) var<storage, read_write> batch: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> labels: array<u32>;
+
+override BYTES: bool = true;
+override IMAGE: bool = true;
+
+fn choose(slot: u32, i: u32) -> u32 {
+  let step = clock.next;
+  if p.order == SHUFFLE {
+    let steps = p.examples / p.batch;
+    return shuffled(seeds.seed[slot].x, step / steps, p.examples, step % steps * p.batch + i);
+  }
+  if p.order == FILE { return (step % p.examples * p.batch + i) % p.examples; }
+  return step * p.batch + i;
+}
+fn scaled(value: f32, feature: u32) -> f32 {
+  let s = scaling[feature / p.pixels];
+  return (value - s.x) * s.y;
+}
+fn feature(base: u32, index: u32) -> f32 {
+  if index >= p.features { return 0.0; }
+  if BYTES { return scaled(f32((data[base + index / 4u] >> (index % 4u * 8u)) & 255u), index); }
+  return scaled(bitcast<f32>(data[base + index]), index);
+}
+fn image_feature(base: u32, pixel: u32, channel: u32) -> f32 {
+  if channel >= p.channels { return 0.0; }
+  return feature(base, channel * p.pixels + pixel);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
+  if id.x == 0u && wg.z == 0u { clock.step = clock.next; }
+  let i = id.x % p.batch;
+  let begin = id.x / p.batch * CHUNK;
+  if begin >= p.example4 { return; }
+  let chosen = choose(wg.z, i);
+  let missing = chosen >= p.examples;
+  let example = p.first + select(chosen, 0u, missing);
+  if example < p.piece_first || example >= p.piece_first + p.piece_examples { return; }
+  if begin == 0u { labels[wg.z * p.batch + i] = select(all_labels[example], 0x80000000u, missing); }
+  let base = (example - p.piece_first) * p.example_words;
+  let o = wg.z * p.stride + i * p.example4;
+  for (var f = begin; f < min(begin + CHUNK, p.example4); f++) {
+    var v = vec4f(0.0);
+    if IMAGE {
+      let c4 = (p.channels + 3u) / 4u;
+      let c = f % c4 * 4u;
+      let at = f / c4;
+      v = vec4f(image_feature(base, at, c), image_feature(base, at, c + 1u), image_feature(base, at, c + 2u), image_feature(base, at, c + 3u));
+    } else {
+      v = vec4f(feature(base, 4u * f), feature(base, 4u * f + 1u), feature(base, 4u * f + 2u), feature(base, 4u * f + 3u));
+    }
+    batch[o + f] = v;
+  }
+}

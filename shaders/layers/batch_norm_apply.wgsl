@@ -1,0 +1,24 @@
+// y = activate(x * scale + shift), per channel.
+#import shared/rows
+#import shared/norm
+#import shared/activation
+
+@group(0) @binding(0) var<uniform> p: BatchNorm;
+@group(0) @binding(1) var<uniform> rows: Rows;
+@group(0) @binding(2) var<storage, read> x: array<vec4f>;
+@group(0) @binding(3) var<storage, read> norm: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> z: array<vec4f>;
+
+override SAVE_Z: bool = false;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
+  if id.x >= p.count * p.channels4 { return; }
+  let r = rows.row[wg.z];
+  let n = (r.work * p.channels4 + id.x % p.channels4) * 4u;
+  let o = r.work * p.stride + id.x;
+  let value = x[o] * norm[n + 2u] + norm[n + 3u];
+  y[o] = activate(value);
+  if SAVE_Z { z[o] = value; }
+}

@@ -1,0 +1,33 @@
+// Per slice of pixels and channel: the sum of dy and of dy * (x - mean) / deviation.
+#import shared/rows
+#import shared/norm
+
+@group(0) @binding(0) var<uniform> p: BatchNorm;
+@group(0) @binding(1) var<uniform> rows: Rows;
+@group(0) @binding(2) var<storage, read> x: array<vec4f>;
+@group(0) @binding(3) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(4) var<storage, read> norm: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> partial: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
+  let c = id.x % p.channels4;
+  let slice = id.x / p.channels4;
+  if slice >= p.slices { return; }
+  let r = rows.row[wg.z];
+  let n = (r.work * p.channels4 + c) * 4u;
+  let mean = norm[n];
+  let inverse = norm[n + 1u];
+  let base = r.work * p.stride + c;
+  let end = min((slice + 1u) * p.per_slice, p.count);
+  var sum = vec4f(0.0);
+  var product = vec4f(0.0);
+  for (var i = slice * p.per_slice; i < end; i++) {
+    let d = dy[base + i * p.channels4];
+    sum += d;
+    product += d * (x[base + i * p.channels4] - mean);
+  }
+  let o = r.work * p.partial_stride + (slice * p.channels4 + c) * 2u;
+  partial[o] = sum;
+  partial[o + 1u] = product * inverse;
+}

@@ -1,0 +1,26 @@
+// y = the maximum of each window.
+#import shared/rows
+#import shared/pool
+
+@group(0) @binding(0) var<uniform> p: Pool;
+@group(0) @binding(1) var<uniform> rows: Rows;
+@group(0) @binding(2) var<storage, read> x: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
+  let c = id.x % p.channels4;
+  let pixel = id.x / p.channels4;
+  let row = pixel / p.out_width;
+  let image = row / p.out_height;
+  if image >= p.batch { return; }
+  let r = rows.row[wg.z];
+  let x0 = select(r.work, r.data, p.in_by_data == 1u) * p.in_stride + image * p.in_height * p.in_width * p.channels4 + c;
+  let corner = vec2u(pixel % p.out_width, row % p.out_height) * p.stride;
+  var best = x[x0 + (corner.y * p.in_width + corner.x) * p.channels4];
+  for (var i = 1u; i < p.kernel * p.kernel; i++) {
+    let at = corner + vec2u(i % p.kernel, i / p.kernel);
+    best = max(best, x[x0 + (at.y * p.in_width + at.x) * p.channels4]);
+  }
+  y[r.work * p.out_stride + id.x] = best;
+}

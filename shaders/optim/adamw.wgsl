@@ -1,0 +1,33 @@
+// AdamW as in PyTorch (Loshchilov and Hutter 2019): w -= lr decay w; m, v the running means of g and g^2, corrected for
+// their start at 0 by 1 - beta^t (from the host, in f64); w -= lr mhat / (sqrt(vhat) + eps).
+#import shared/rows
+#import shared/clock
+#import shared/hyper
+
+struct Update { size4: u32, stride: u32, lanes: u32, table: u32 }
+
+@group(0) @binding(0) var<uniform> p: Update;
+@group(0) @binding(1) var<uniform> rows: Rows;
+@group(0) @binding(2) var<storage, read> grads: array<vec4f>;
+@group(0) @binding(3) var<storage, read> hyper: array<Hyper>;
+@group(0) @binding(4) var<storage, read> scheduled: array<Scheduled>;
+@group(0) @binding(5) var<storage, read> clock: Clock;
+@group(0) @binding(6) var<storage, read_write> weights: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> first: array<vec4f>;
+@group(0) @binding(8) var<storage, read_write> second: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
+  if id.x >= p.size4 { return; }
+  let r = rows.row[wg.z];
+  let h = hyper[r.lane];
+  let s = scheduled[clock.step % p.table * p.lanes + r.lane];
+  let i = r.lane * p.stride + id.x;
+  let g = grads[r.work * p.stride + id.x];
+  let m = h.beta1 * first[i] + (1.0 - h.beta1) * g;
+  let v = h.beta2 * second[i] + (1.0 - h.beta2) * g * g;
+  first[i] = m;
+  second[i] = v;
+  let w = weights[i] * (1.0 - s.lr * h.weight_decay);
+  weights[i] = w - s.lr * (m / s.correction1) / (sqrt(v / s.correction2) + h.eps);
+}

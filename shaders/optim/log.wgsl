@@ -1,0 +1,52 @@
+// Closes a step (or a batch of an evaluation): adds up the examples' outcomes by a fixed tree, correct labels and flipped
+// ones apart, writes one record of the lane into the ring and moves the clock on.
+#import shared/rows
+#import shared/clock
+#import shared/gradient_norm
+
+struct Log { batch: u32, outcome_stride: u32, ascent_outcome: u32, slices: u32, lanes: u32, ring: u32 }
+struct Record { clean: vec4f, flipped: vec4f, grad_norm: f32, ascent_loss: f32, unused: vec2f }
+
+@group(0) @binding(0) var<uniform> p: Log;
+@group(0) @binding(1) var<uniform> rows: Rows;
+@group(0) @binding(2) var<storage, read> outcome: array<vec4f>;
+@group(0) @binding(3) var<storage, read> squares: array<vec2f>;
+@group(0) @binding(4) var<storage, read_write> clock: Clock;
+@group(0) @binding(5) var<storage, read_write> ring: array<Record>;
+
+var<workgroup> clean_tree: array<vec4f, 64>;
+var<workgroup> flipped_tree: array<vec4f, 64>;
+var<workgroup> ascent_tree: array<f32, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u32) {
+  let r = rows.row[wg.z];
+  var clean = vec4f(0.0);                                    // loss, correct, among the top 5, count
+  var flipped = vec4f(0.0);
+  var ascent = 0.0;
+  let base = r.work * p.outcome_stride;
+  for (var i = li; i < p.batch; i += 64u) {
+    let o = outcome[base + i];
+    if o.w == 0.0 { clean += vec4f(o.xyz, 1.0); }
+    if o.w == 1.0 { flipped += vec4f(o.xyz, 1.0); }
+    ascent += outcome[p.ascent_outcome + base + i].x;
+  }
+  clean_tree[li] = clean;
+  flipped_tree[li] = flipped;
+  ascent_tree[li] = ascent;
+  var sum = vec2f(0.0);
+  for (var i = li; i < p.slices; i += 64u) { sum += squares[r.work * 256u + i]; }
+  norm_tree[li] = sum;
+  for (var half = 32u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if li < half {
+      clean_tree[li] += clean_tree[li + half];
+      flipped_tree[li] += flipped_tree[li + half];
+      ascent_tree[li] += ascent_tree[li + half];
+    }
+  }
+  let norm = gradient_norm(li);
+  if li != 0u { return; }
+  ring[clock.step % p.ring * p.lanes + r.lane] = Record(clean_tree[0], flipped_tree[0], norm, ascent_tree[0], vec2f(0.0));
+  if wg.z == 0u { clock.next = clock.step + 1u; }
+}

@@ -1,0 +1,29 @@
+// SGD as in PyTorch: d = g + decay w; v = momentum v + (1 - dampening) d, first v = d; w -= lr (d + momentum v) with
+// Nesterov, lr v without.
+#import shared/rows
+#import shared/clock
+#import shared/hyper
+
+struct Update { size4: u32, stride: u32, lanes: u32, table: u32 }
+
+@group(0) @binding(0) var<uniform> p: Update;
+@group(0) @binding(1) var<uniform> rows: Rows;
+@group(0) @binding(2) var<storage, read> grads: array<vec4f>;
+@group(0) @binding(3) var<storage, read> hyper: array<Hyper>;
+@group(0) @binding(4) var<storage, read> scheduled: array<Scheduled>;
+@group(0) @binding(5) var<storage, read> clock: Clock;
+@group(0) @binding(6) var<storage, read_write> weights: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> velocity: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
+  if id.x >= p.size4 { return; }
+  let r = rows.row[wg.z];
+  let h = hyper[r.lane];
+  let i = r.lane * p.stride + id.x;
+  let w = weights[i];
+  let d = grads[r.work * p.stride + id.x] + h.weight_decay * w;
+  let v = select(h.momentum * velocity[i] + (1.0 - h.dampening) * d, d, clock.step == 0u);
+  velocity[i] = v;
+  weights[i] = w - scheduled[clock.step % p.table * p.lanes + r.lane].lr * select(v, d + h.momentum * v, h.nesterov > 0.0);
+}

@@ -1,0 +1,3 @@
+// What a lane's optimizer is set to; and what changes from step to step, computed on the host.
+struct Hyper { momentum: f32, dampening: f32, nesterov: f32, weight_decay: f32, beta1: f32, beta2: f32, eps: f32, smoothing: f32 }
+struct Scheduled { lr: f32, rho: f32, correction1: f32, correction2: f32 }

@@ -1,0 +1,65 @@
+// Counter-based random numbers, bit for bit those of crates/core/src/rng.rs.
+const STREAM_INIT = 1u;
+const STREAM_ORDER = 2u;
+
+fn rotate(x: u32, bits: u32) -> u32 { return (x << bits) | (x >> (32u - bits)); }
+
+fn four_rounds(x: vec2u, r: vec4u) -> vec2u {
+  var v = x;
+  v.x += v.y; v.y = rotate(v.y, r.x) ^ v.x;
+  v.x += v.y; v.y = rotate(v.y, r.y) ^ v.x;
+  v.x += v.y; v.y = rotate(v.y, r.z) ^ v.x;
+  v.x += v.y; v.y = rotate(v.y, r.w) ^ v.x;
+  return v;
+}
+
+// Threefry-2x32, 20 rounds (Salmon et al., SC 2011).
+fn threefry(key: vec2u, counter: vec2u) -> vec2u {
+  let a = vec4u(13u, 15u, 26u, 6u);
+  let b = vec4u(17u, 29u, 16u, 24u);
+  let k = 0x1BD11BDAu ^ key.x ^ key.y;
+  var x = counter + key;
+  x = four_rounds(x, a) + vec2u(key.y, k + 1u);
+  x = four_rounds(x, b) + vec2u(k, key.x + 2u);
+  x = four_rounds(x, a) + vec2u(key.x, key.y + 3u);
+  x = four_rounds(x, b) + vec2u(key.y, k + 4u);
+  return four_rounds(x, a) + vec2u(k, key.x + 5u);
+}
+
+// The finaliser of MurmurHash3.
+fn mix(bits: u32) -> u32 {
+  var x = (bits ^ (bits >> 16u)) * 0x85EBCA6Bu;
+  x = (x ^ (x >> 13u)) * 0xC2B2AE35u;
+  return x ^ (x >> 16u);
+}
+
+fn feistel(half: vec2u, key: u32, mask: u32) -> vec2u { return vec2u(half.y, half.x ^ (mix(half.y ^ key) & mask)); }
+
+// Place `index` of the shuffled order of n examples in `epoch`: a Feistel network, walked until it lands in 0..n.
+fn shuffled(seed: u32, epoch: u32, n: u32, index: u32) -> u32 {
+  let bits = (33u - countLeadingZeros(max(n, 2u) - 1u)) / 2u;
+  let mask = (1u << bits) - 1u;
+  let key = vec2u(seed, STREAM_ORDER);
+  let k0 = threefry(key, vec2u(epoch, 0u));
+  let k1 = threefry(key, vec2u(epoch, 1u));
+  let k2 = threefry(key, vec2u(epoch, 2u));
+  let k3 = threefry(key, vec2u(epoch, 3u));
+  var place = index;
+  loop {
+    var h = vec2u(place >> bits, place & mask);
+    h = feistel(feistel(h, k0.x, mask), k0.y, mask);
+    h = feistel(feistel(h, k1.x, mask), k1.y, mask);
+    h = feistel(feistel(h, k2.x, mask), k2.y, mask);
+    h = feistel(feistel(h, k3.x, mask), k3.y, mask);
+    place = (h.x << bits) | h.y;
+    if place < n { break; }
+  }
+  return place;
+}
+
+// Standard normal from 64 random bits (Box and Muller 1958).
+fn normal(bits: vec2u) -> f32 {
+  let u = 1.0 - f32(bits.x >> 8u) * (1.0 / 16777216.0);
+  let angle = 6.283185307 * f32(bits.y >> 8u) * (1.0 / 16777216.0);
+  return sqrt(-2.0 * log(u)) * cos(angle);
+}

@@ -2,5 +2,8 @@
 pub mod config;
 pub mod data;
 pub mod error;
+pub mod gpu;
+pub mod model;
+pub mod optim;
 pub mod rng;
 pub use error::{Error, Result};

@@ -1,0 +1,154 @@
+//! The device: choosing an adapter, compiling kernels, reading buffers back. Knows nothing of learning.
+
+mod adapter;
+mod pipelines;
+mod program;
+mod readback;
+mod recording;
+
+pub use adapter::{AdapterReport, adapters};
+pub(crate) use pipelines::Pipeline;
+pub use program::Program;
+pub(crate) use readback::Readback;
+pub use recording::{BufferId, Dispatch, Recording, TableId};
+
+use crate::{Error, Result};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Which adapter and which kernels to use.
+#[derive(Clone, Debug, Default)]
+pub struct GpuOptions {
+    /// Part of the adapter's name, whatever the case; the best adapter otherwise.
+    pub adapter: Option<String>,
+    /// Tile family; chosen by the adapter otherwise.
+    pub family: Option<Family>,
+}
+
+/// The two families of dense and convolution kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Register tiles fed from workgroup memory: fast on GPUs.
+    Shared,
+    /// Register tiles alone: several times faster on software adapters, where workgroup memory and barriers are slow.
+    Register,
+}
+
+/// An open device with its queue and its compiled kernels.
+#[derive(Debug)]
+pub struct Gpu {
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    info: wgpu::AdapterInfo,
+    limits: wgpu::Limits,
+    family: Family,
+    pipelines: pipelines::Pipelines,
+    fault: Arc<Mutex<Option<String>>>,
+}
+
+impl Gpu {
+    /// Opens the adapter that `options` ask for, or the best one: discrete, then integrated, software last.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where there is no such adapter, with what to install.
+    pub async fn open(options: &GpuOptions) -> Result<Self> {
+        let adapter = adapter::choose(options.adapter.as_deref()).await?;
+        let info = adapter.get_info();
+        let offered = adapter.limits();
+        let required_limits = wgpu::Limits {
+            max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+            max_buffer_size: offered.max_buffer_size,
+            ..wgpu::Limits::default()
+        };
+        let descriptor = wgpu::DeviceDescriptor { label: Some("lowland"), required_limits, ..Default::default() };
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
+            Error::input(format!("{} cannot be opened: {e}. Choose another adapter with --adapter.", info.name))
+        })?;
+        let fault = Arc::new(Mutex::new(None));
+        let on_error = Arc::clone(&fault);
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| record(&on_error, error.to_string())));
+        let on_lost = Arc::clone(&fault);
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                record(&on_lost, format!("the device was lost ({reason:?}): {message}"));
+            }
+        });
+        let software = info.device_type == wgpu::DeviceType::Cpu;
+        let family = options.family.unwrap_or(if software { Family::Register } else { Family::Shared });
+        let limits = device.limits();
+        Ok(Self { device, queue, info, limits, family, pipelines: pipelines::Pipelines::default(), fault })
+    }
+
+    /// The adapter's name, driver and kind.
+    pub fn info(&self) -> &wgpu::AdapterInfo {
+        &self.info
+    }
+
+    /// The tile family in use.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// Whether the adapter computes on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// The largest buffer a kernel can bind, in bytes.
+    pub fn max_binding(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
+    }
+
+    /// Reports the first thing that went wrong on the device since it was opened.
+    ///
+    /// # Errors
+    /// [`Error::Run`] with the driver's words.
+    pub fn check(&self) -> Result<()> {
+        match self.fault.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(message) => Err(Error::run(format!("{} gave up: {message}", self.info.name))),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets callbacks of finished work run; never waits.
+    pub(crate) fn poll(&self) {
+        // A failed poll is a lost device, which the callback has recorded.
+        let _ = self.device.poll(wgpu::PollType::Poll);
+    }
+
+    /// Waits until the device has done what was submitted, or `timeout` is over. For programs without a frame loop; the
+    /// engine itself never calls it.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn wait(&self, timeout: std::time::Duration) {
+        let _ = self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(timeout) });
+    }
+
+    /// Copies `bytes` bytes of `buffer` from `offset` to the host.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where the device is lost.
+    pub async fn read(&self, buffer: &wgpu::Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
+        let mut readback = Readback::new(self, bytes);
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        readback.copy(&mut encoder, buffer, offset, 0, bytes);
+        self.queue.submit([encoder.finish()]);
+        readback.map(bytes);
+        readback.wait(self).await
+    }
+
+    pub(crate) fn pipeline(
+        &self,
+        kernel: &'static lowland_shaders::Kernel,
+        overrides: &[(&'static str, f64)],
+    ) -> Arc<Pipeline> {
+        self.pipelines.get(&self.device, kernel, overrides)
+    }
+
+    pub(crate) fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        let size = bytes.max(16).next_multiple_of(4);
+        self.device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false })
+    }
+}
+
+fn record(fault: &Mutex<Option<String>>, message: String) {
+    fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+}

@@ -1,0 +1,162 @@
+//! A recording made real: buffers allocated, kernels compiled, bind groups built, once.
+
+use super::{BufferId, Dispatch, Gpu, Pipeline, Recording};
+use crate::{Error, Result};
+use std::sync::Arc;
+
+/// Dispatches that are ready to be encoded again and again.
+#[derive(Debug)]
+pub struct Program {
+    buffers: Vec<wgpu::Buffer>,
+    segments: Vec<Vec<Launch>>,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct Launch {
+    pipeline: Arc<Pipeline>,
+    bind_group: wgpu::BindGroup,
+    groups: [u32; 3],
+}
+
+/// Offsets of bound uniform buffers are multiples of this.
+const ALIGN: usize = 256;
+
+impl Program {
+    /// Allocates and compiles. Each segment is a list of dispatches that are encoded together.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where the device has not enough memory or refuses a kernel.
+    pub async fn new(gpu: &Gpu, recording: &Recording, segments: &[Vec<Dispatch>]) -> Result<Self> {
+        let out_of_memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let program = Self::build(gpu, recording, segments);
+        let (invalid, exhausted) = (validation.pop().await, out_of_memory.pop().await);
+        match (exhausted, invalid) {
+            (Some(_), _) => Err(Error::run(format!(
+                "the device has no room for {} MB; use a smaller batch, fewer lanes or a smaller model.",
+                recording.bytes() / 1_000_000
+            ))),
+            (None, Some(error)) => Err(Error::run(format!("the device refuses this plan: {error}"))),
+            (None, None) => Ok(program),
+        }
+    }
+
+    fn build(gpu: &Gpu, recording: &Recording, segments: &[Vec<Dispatch>]) -> Self {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let buffers: Vec<_> =
+            recording.buffers.iter().map(|(label, bytes)| gpu.buffer(label, *bytes, usage)).collect();
+        let uniform = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+
+        const TABLE: usize = Recording::TABLE_ROWS * 16;
+        let mut table_bytes = vec![0; recording.tables.len() * TABLE];
+        for (table, to) in recording.tables.iter().zip(table_bytes.chunks_mut(TABLE)) {
+            let from: &[u8] = bytemuck::cast_slice(table);
+            to[..from.len()].copy_from_slice(from);
+        }
+        let tables = gpu.buffer("tables", table_bytes.len() as u64, uniform);
+        gpu.queue.write_buffer(&tables, 0, &table_bytes);
+
+        let dispatches = || segments.iter().flatten();
+        let mut params_bytes = Vec::new();
+        for dispatch in dispatches() {
+            params_bytes.extend_from_slice(&dispatch.params);
+            params_bytes.resize(params_bytes.len().next_multiple_of(ALIGN), 0);
+        }
+        let params = gpu.buffer("params", params_bytes.len() as u64, uniform);
+        gpu.queue.write_buffer(&params, 0, &params_bytes);
+
+        let mut offset = 0;
+        let segments = segments
+            .iter()
+            .map(|segment| {
+                segment
+                    .iter()
+                    .map(|dispatch| {
+                        let launch = launch(gpu, dispatch, &buffers, &params, offset, &tables, dispatch.table.0 * TABLE);
+                        offset += dispatch.params.len().next_multiple_of(ALIGN);
+                        launch
+                    })
+                    .collect()
+            })
+            .collect();
+        let bytes = buffers.iter().map(wgpu::Buffer::size).sum::<u64>() + tables.size() + params.size();
+        Self { buffers, segments, bytes }
+    }
+
+    /// Encodes all dispatches of `segment` into `pass`.
+    pub fn encode(&self, pass: &mut wgpu::ComputePass<'_>, segment: usize) {
+        for launch in &self.segments[segment] {
+            pass.set_pipeline(&launch.pipeline.pipeline);
+            pass.set_bind_group(0, &launch.bind_group, &[]);
+            pass.dispatch_workgroups(launch.groups[0], launch.groups[1], launch.groups[2]);
+        }
+    }
+
+    /// Runs `segment` once.
+    pub fn run(&self, gpu: &Gpu, segment: usize) {
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        self.encode(&mut encoder.begin_compute_pass(&Default::default()), segment);
+        gpu.queue.submit([encoder.finish()]);
+    }
+
+    /// Writes `data` to the start of a buffer.
+    pub fn write(&self, gpu: &Gpu, id: BufferId, data: &[u8]) {
+        gpu.queue.write_buffer(self.buffer(id), 0, data);
+    }
+
+    /// Reads `bytes` bytes from the start of a buffer.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where the device is lost.
+    pub async fn read(&self, gpu: &Gpu, id: BufferId, bytes: u64) -> Result<Vec<u8>> {
+        gpu.read(self.buffer(id), 0, bytes).await
+    }
+
+    /// The buffer that the recording called `id`.
+    pub fn buffer(&self, id: BufferId) -> &wgpu::Buffer {
+        &self.buffers[id.0]
+    }
+
+    /// Bytes on the device, uniforms included.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+fn launch(
+    gpu: &Gpu,
+    dispatch: &Dispatch,
+    buffers: &[wgpu::Buffer],
+    params: &wgpu::Buffer,
+    params_offset: usize,
+    tables: &wgpu::Buffer,
+    table_offset: usize,
+) -> Launch {
+    debug_assert_eq!(dispatch.buffers.len() + 2, dispatch.kernel.bindings.len(), "{}", dispatch.kernel.name);
+    let pipeline = gpu.pipeline(dispatch.kernel, &dispatch.overrides);
+    let slice = |buffer, offset: usize, bytes: usize| {
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer,
+            offset: offset as u64,
+            size: std::num::NonZeroU64::new(bytes as u64),
+        })
+    };
+    let uniforms = [
+        slice(params, params_offset, dispatch.params.len()),
+        slice(tables, table_offset, Recording::TABLE_ROWS * 16),
+    ];
+    let storage = dispatch.buffers.iter().map(|id| buffers[id.0].as_entire_binding());
+    let entries: Vec<_> = uniforms
+        .into_iter()
+        .chain(storage)
+        .zip(0..)
+        .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
+        .collect();
+    let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some(dispatch.kernel.name),
+        layout: &pipeline.layout,
+        entries: &entries,
+    });
+    Launch { pipeline, bind_group, groups: dispatch.groups }
+}

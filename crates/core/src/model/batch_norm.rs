@@ -1,0 +1,110 @@
+//! Batch normalisation (Ioffe and Szegedy 2015), PyTorch's meaning of its numbers.
+
+use super::layer::{Emitter, Layer, Mode, Node};
+use super::tensor::{Init, Kind, Parameter, padded};
+use crate::config::Activation;
+use crate::data::Shape;
+use lowland_shaders as shaders;
+use lowland_shaders::params::BatchNorm as Params;
+
+/// `activate(gamma (x - mean) / sqrt(variance + 1e-5) + beta)` per channel.
+#[derive(Clone, Debug)]
+pub struct BatchNorm {
+    /// Activation of the output.
+    pub activation: Option<Activation>,
+}
+
+const EPSILON: f32 = 1e-5;
+const MOMENTUM: f32 = 0.1;
+
+impl Layer for BatchNorm {
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        Ok(input)
+    }
+
+    fn activation(&self) -> Option<Activation> {
+        self.activation
+    }
+
+    fn parameters(&self, input: Shape) -> Vec<Parameter> {
+        let kind = Kind::Vector(input.channels);
+        let gamma = Parameter { name: "weight", kind, init: Init::Constant(1.0) };
+        vec![gamma, Parameter { name: "bias", kind, init: Init::Constant(0.0) }]
+    }
+
+    fn running(&self, input: Shape) -> Vec<Parameter> {
+        let kind = Kind::Vector(input.channels);
+        let mean = Parameter { name: "running_mean", kind, init: Init::Constant(0.0) };
+        vec![mean, Parameter { name: "running_var", kind, init: Init::Constant(1.0) }]
+    }
+
+    fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
+        let p = params(node, e);
+        let (partial, norm) = scratch(node, e, &p);
+        let channels4 = p.channels4 as usize;
+        if e.trains() {
+            let groups = [(channels4 * p.slices as usize).div_ceil(64), 1];
+            e.dispatch(&shaders::BATCH_NORM_STATS, &[], &p, &[node.input.value, partial], groups);
+        }
+        let flag = |on| f64::from(u8::from(on));
+        let overrides = [
+            ("INFERENCE", flag(e.pass.mode == Mode::Inference)),
+            ("UPDATE", flag(e.pass.mode == Mode::Train { update_running: true })),
+        ];
+        let buffers = [partial, e.pass.weights, e.arenas.running, norm];
+        e.dispatch(&shaders::BATCH_NORM_FINISH, &overrides, &p, &buffers, [channels4.div_ceil(64), 1]);
+        let (save, z) = node.output.save_input(&e.arenas);
+        let overrides = [node.output.activation_code(), save];
+        let groups = [(p.count as usize * channels4).div_ceil(64), 1];
+        e.dispatch(&shaders::BATCH_NORM_APPLY, &overrides, &p, &[node.input.value, norm, node.output.value, z], groups);
+    }
+
+    fn backward(&self, node: &Node, e: &mut Emitter<'_>) {
+        let Some(dy) = node.output.grad else { return };
+        let p = params(node, e);
+        let (partial, norm) = scratch(node, e, &p);
+        let channels4 = p.channels4 as usize;
+        let means = e.passing("batch norm gradient means", 8 * channels4);
+        let groups = [(channels4 * p.slices as usize).div_ceil(64), 1];
+        let x = node.input.value;
+        e.dispatch(&shaders::BATCH_NORM_GRAD_STATS, &[], &p, &[x, dy, norm, partial], groups);
+        let buffers = [partial, e.arenas.grads, means];
+        e.dispatch(&shaders::BATCH_NORM_GRAD_FINISH, &[], &p, &buffers, [channels4.div_ceil(64), 1]);
+        let Some(dx) = node.input.grad else { return };
+        let groups = [(p.count as usize * channels4).div_ceil(64), 1];
+        let buffers = [x, dy, norm, means, node.input.saved, dx];
+        e.dispatch(&shaders::BATCH_NORM_GRAD_APPLY, &[node.input.activation_code()], &p, &buffers, groups);
+    }
+}
+
+fn params(node: &Node, e: &Emitter<'_>) -> Params {
+    let shape = node.input.shape;
+    let count = e.sizes.batch * shape.height * shape.width;
+    let channels4 = padded(shape.channels) / 4;
+    // From sizes alone, so that the sum never depends on the device; enough invocations to fill one.
+    let per_slice = count.div_ceil((1024 / channels4).clamp(1, 256)).max(16);
+    let slices = count.div_ceil(per_slice);
+    Params {
+        count: count as u32,
+        channels4: channels4 as u32,
+        slices: slices as u32,
+        per_slice: per_slice as u32,
+        stride: (count * channels4) as u32,
+        partial_stride: (slices * channels4 * 2) as u32,
+        weight_stride: (e.sizes.parameters / 4) as u32,
+        gamma_offset: (node.parameters[0].offset / 4) as u32,
+        beta_offset: (node.parameters[1].offset / 4) as u32,
+        state_stride: (e.sizes.running / 4) as u32,
+        mean_offset: (node.running[0].offset / 4) as u32,
+        var_offset: (node.running[1].offset / 4) as u32,
+        grad_stride: (e.sizes.parameters / 4) as u32,
+        epsilon: EPSILON,
+        momentum: MOMENTUM,
+    }
+}
+
+/// The slices' sums, and each channel's mean, 1 / deviation, scale and shift.
+fn scratch(node: &Node, e: &mut Emitter<'_>, p: &Params) -> (crate::gpu::BufferId, crate::gpu::BufferId) {
+    let partial = e.passing("batch norm sums", 4 * p.partial_stride as usize);
+    (partial, e.scratch(node, "batch norm statistics", 16 * p.channels4 as usize))
+}

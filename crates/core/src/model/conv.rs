@@ -1,0 +1,220 @@
+//! Convolution and dense layers; a dense layer is a 1x1 convolution of a 1x1 image.
+
+use super::layer::{Edge, Emitter, Layer, Node};
+use super::tensor::{Init, Kind, Parameter, padded};
+use crate::config::Activation;
+use crate::data::Shape;
+use crate::gpu::Family;
+use lowland_shaders as shaders;
+use lowland_shaders::params::{Geometry, ReduceSlices};
+
+/// `activate(conv(x, w) + b)` with square stride and zero padding.
+#[derive(Clone, Debug)]
+pub struct Conv2d {
+    /// Output channels.
+    pub outputs: usize,
+    /// Kernel height and width.
+    pub kernel: (usize, usize),
+    /// Stride.
+    pub stride: usize,
+    /// Zeros around the image.
+    pub padding: usize,
+    /// Whether there is a bias.
+    pub bias: bool,
+    /// Activation of the output.
+    pub activation: Option<Activation>,
+    /// Gain of the initial weights.
+    pub gain: f32,
+}
+
+/// `activate(W x + b)` on flat inputs.
+#[derive(Clone, Debug)]
+pub struct Dense {
+    /// Output features.
+    pub outputs: usize,
+    /// Activation of the output.
+    pub activation: Option<Activation>,
+    /// Gain of the initial weights.
+    pub gain: f32,
+}
+
+impl Dense {
+    fn as_conv(&self) -> Conv2d {
+        let Self { outputs, activation, gain } = *self;
+        Conv2d { outputs, kernel: (1, 1), stride: 1, padding: 0, bias: true, activation, gain }
+    }
+}
+
+impl Layer for Dense {
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        if input.height * input.width != 1 {
+            return Err(format!("a dense layer takes flat inputs, not {input}; put a pool before it"));
+        }
+        self.as_conv().output(input)
+    }
+    fn activation(&self) -> Option<Activation> {
+        self.activation
+    }
+    fn parameters(&self, input: Shape) -> Vec<Parameter> {
+        let mut parameters = self.as_conv().parameters(input);
+        parameters[0].kind = Kind::Matrix { outputs: self.outputs, inputs: input.channels, kernel: None };
+        parameters
+    }
+    fn multiply_adds(&self, input: Shape) -> u64 {
+        self.as_conv().multiply_adds(input)
+    }
+    fn forward(&self, node: &Node, emitter: &mut Emitter<'_>) {
+        self.as_conv().forward(node, emitter);
+    }
+    fn backward(&self, node: &Node, emitter: &mut Emitter<'_>) {
+        self.as_conv().backward(node, emitter);
+    }
+}
+
+impl Layer for Conv2d {
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        let along = |size: usize, kernel: usize| (size + 2 * self.padding).checked_sub(kernel).map(|n| n / self.stride + 1);
+        if self.outputs == 0 || self.stride == 0 || self.kernel.0 * self.kernel.1 == 0 {
+            return Err("outputs, kernel and stride must be at least 1".into());
+        }
+        match (along(input.height, self.kernel.0), along(input.width, self.kernel.1)) {
+            (Some(height), Some(width)) => Ok(Shape { channels: self.outputs, height, width }),
+            _ => Err(format!(
+                "a {}x{} kernel with padding {} does not fit an input of {input}",
+                self.kernel.0, self.kernel.1, self.padding
+            )),
+        }
+    }
+
+    fn activation(&self) -> Option<Activation> {
+        self.activation
+    }
+
+    fn parameters(&self, input: Shape) -> Vec<Parameter> {
+        let fan_in = input.channels * self.kernel.0 * self.kernel.1;
+        let kind = Kind::Matrix { outputs: self.outputs, inputs: input.channels, kernel: Some(self.kernel) };
+        let weight = Parameter { name: "weight", kind, init: Init::Normal(self.gain / (fan_in as f32).sqrt()) };
+        let bias = Parameter { name: "bias", kind: Kind::Vector(self.outputs), init: Init::Constant(0.0) };
+        if self.bias { vec![weight, bias] } else { vec![weight] }
+    }
+
+    fn multiply_adds(&self, input: Shape) -> u64 {
+        let pixels = self.output(input).map_or(0, |s| s.height * s.width);
+        (pixels * self.outputs * input.channels * self.kernel.0 * self.kernel.1) as u64
+    }
+
+    fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
+        let g = self.geometry(node, e);
+        let (save, z) = node.output.save_input(&e.arenas);
+        let overrides = [self.bias_override(), node.output.activation_code(), save];
+        let buffers = [node.input.value, e.pass.weights, node.output.value, z];
+        let (pixels, columns) = ((g.batch * g.out_height * g.out_width) as usize, g.out_channels4 as usize);
+        let kernel = match e.family {
+            Family::Register => &shaders::CONV_FORWARD_REGISTER,
+            Family::Shared => &shaders::CONV_FORWARD_SHARED,
+        };
+        let groups = tiles(e.family, pixels, columns);
+        e.dispatch(kernel, &overrides, &g, &buffers, groups);
+    }
+
+    fn backward(&self, node: &Node, e: &mut Emitter<'_>) {
+        let Some(dy) = node.output.grad else { return };
+        self.grad_weight(node, e, dy);
+        let Some(dx) = node.input.grad else { return };
+        let g = self.geometry(node, e);
+        let pixels = (g.batch * g.in_height * g.in_width) as usize;
+        let kernel = match e.family {
+            Family::Register => &shaders::CONV_GRAD_INPUT_REGISTER,
+            Family::Shared => &shaders::CONV_GRAD_INPUT_SHARED,
+        };
+        let buffers = [dy, e.pass.weights, node.input.saved, dx];
+        let groups = tiles(e.family, pixels, g.in_channels4 as usize);
+        e.dispatch(kernel, &[node.input.activation_code()], &g, &buffers, groups);
+    }
+}
+
+/// Workgroups of a forward or input-gradient dispatch over `pixels` x `columns` vec4s.
+fn tiles(family: Family, pixels: usize, columns: usize) -> [usize; 2] {
+    match family {
+        Family::Register => [(pixels.div_ceil(8) * columns.div_ceil(2)).div_ceil(64), 1],
+        Family::Shared => [pixels.div_ceil(64), columns.div_ceil(16)],
+    }
+}
+
+impl Conv2d {
+    fn bias_override(&self) -> (&'static str, f64) {
+        ("BIAS", f64::from(u8::from(self.bias)))
+    }
+
+    fn geometry(&self, node: &Node, e: &Emitter<'_>) -> Geometry {
+        let (input, output) = (&node.input, &node.output);
+        let weight = node.parameters[0].offset / 4;
+        let stride4 = |edge: &Edge| (e.sizes.batch * edge.example4()) as u32;
+        Geometry {
+            batch: e.sizes.batch as u32,
+            in_height: input.shape.height as u32,
+            in_width: input.shape.width as u32,
+            in_channels4: (padded(input.shape.channels) / 4) as u32,
+            out_height: output.shape.height as u32,
+            out_width: output.shape.width as u32,
+            out_channels4: (padded(output.shape.channels) / 4) as u32,
+            kernel_height: self.kernel.0 as u32,
+            kernel_width: self.kernel.1 as u32,
+            stride: self.stride as u32,
+            padding: self.padding as u32,
+            in_by_data: u32::from(input.by_data),
+            weight_offset: weight as u32,
+            bias_offset: (node.parameters.get(1).map_or(0, |bias| bias.offset) / 4) as u32,
+            weight_stride: (e.sizes.parameters / 4) as u32,
+            in_stride: stride4(input),
+            out_stride: stride4(output),
+            slices: 1,
+            rows_per_slice: (e.sizes.batch * output.shape.height) as u32,
+            grad_offset: weight as u32,
+            grad_stride: (e.sizes.parameters / 4) as u32,
+            grad_slice_stride: 0,
+        }
+    }
+
+    /// The gradient of weight and bias: at once where the output is large, else in slices of the batch (split-K) that a
+    /// second dispatch adds in order. The number of slices follows from sizes alone, so the sum never depends on the
+    /// device or on the lanes beside it.
+    fn grad_weight(&self, node: &Node, e: &mut Emitter<'_>, dy: crate::gpu::BufferId) {
+        let mut g = self.geometry(node, e);
+        let blocks = (g.kernel_height * g.kernel_width * g.in_channels4) as usize + usize::from(self.bias);
+        let columns = g.out_channels4 as usize;
+        let rows = e.sizes.batch * node.output.shape.height;
+        let tiles = blocks.div_ceil(2) * columns.div_ceil(2);
+        let long_enough = (rows * node.output.shape.width / 128).max(1);
+        let slices = (1024 / tiles).clamp(1, long_enough.min(rows));
+        let size4 = node.parameters.iter().map(|p| p.kind.padded_len() / 4).sum::<usize>();
+        g.rows_per_slice = rows.div_ceil(slices) as u32;
+        g.slices = rows.div_ceil(g.rows_per_slice as usize) as u32;
+        let slices = g.slices as usize;
+        let mut out = e.arenas.grads;
+        if slices > 1 {
+            out = e.passing("partial weight gradients", 4 * size4 * slices);
+            (g.grad_offset, g.grad_stride, g.grad_slice_stride) = (0, (slices * size4) as u32, size4 as u32);
+        }
+        let (kernel, groups) = match e.family {
+            Family::Register => {
+                (&shaders::CONV_GRAD_WEIGHT_REGISTER, [(tiles * slices).div_ceil(64), 1])
+            }
+            Family::Shared => {
+                (&shaders::CONV_GRAD_WEIGHT_SHARED, [blocks.div_ceil(16), columns.div_ceil(16) * slices])
+            }
+        };
+        e.dispatch(kernel, &[self.bias_override()], &g, &[node.input.value, dy, out], groups);
+        if slices > 1 {
+            let p = ReduceSlices {
+                size4: size4 as u32,
+                slices: slices as u32,
+                partial_stride: (slices * size4) as u32,
+                out_offset: (node.parameters[0].offset / 4) as u32,
+                out_stride: (e.sizes.parameters / 4) as u32,
+            };
+            let grads = e.arenas.grads;
+            e.dispatch(&shaders::REDUCE_SLICES, &[], &p, &[out, grads], [size4.div_ceil(64), 1]);
+        }
+    }
+}

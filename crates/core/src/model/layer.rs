@@ -1,0 +1,201 @@
+//! What a layer is: its shape rule, its tensors, and the dispatches of its forward and backward pass.
+
+use super::tensor::{Parameter, Tensor, padded};
+use crate::config::Activation;
+use crate::data::Shape;
+use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId};
+use lowland_shaders::Kernel;
+use std::collections::HashMap;
+use std::fmt::Debug;
+
+/// One layer. A new one is a file with a struct that implements this, and a line in the list that names it.
+pub trait Layer: Debug + Send + Sync {
+    /// The shape of its output, or why it cannot take `input`.
+    ///
+    /// # Errors
+    /// A sentence with the sizes that do not fit; the model adds the layer's name.
+    fn output(&self, input: Shape) -> Result<Shape, String>;
+
+    /// The activation that its output has gone through. Gradients of a tensor are those before that activation: whoever
+    /// computes the gradient of its input multiplies it by the derivative.
+    fn activation(&self) -> Option<Activation> {
+        None
+    }
+
+    /// Trained tensors, in order.
+    fn parameters(&self, _input: Shape) -> Vec<Parameter> {
+        Vec::new()
+    }
+
+    /// Tensors that training updates by other means, such as running statistics.
+    fn running(&self, _input: Shape) -> Vec<Parameter> {
+        Vec::new()
+    }
+
+    /// Multiply-adds of one example's forward pass.
+    fn multiply_adds(&self, _input: Shape) -> u64 {
+        0
+    }
+
+    /// Records the output from the input.
+    fn forward(&self, node: &Node, emitter: &mut Emitter<'_>);
+
+    /// Records the gradients of its parameters and, where the input has a gradient, of the input.
+    fn backward(&self, node: &Node, emitter: &mut Emitter<'_>);
+}
+
+/// A tensor between two layers.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// The shape of one example.
+    pub shape: Shape,
+    /// `[slot][example][height][width][channel]`, channels padded to vec4s.
+    pub value: BufferId,
+    /// What the activation's derivative is computed from.
+    pub saved: BufferId,
+    /// The gradient before the activation; the network's input has none.
+    pub grad: Option<BufferId>,
+    /// The activation that made `value`.
+    pub activation: Option<Activation>,
+    /// Whether slots count batches (the network's input) or rows of work.
+    pub by_data: bool,
+}
+
+/// A layer at its place in a network.
+#[derive(Debug)]
+pub struct Node {
+    /// Place in the network, which scratch buffers are known by.
+    pub index: usize,
+    /// Input.
+    pub input: Edge,
+    /// Output.
+    pub output: Edge,
+    /// Its trained tensors.
+    pub parameters: Vec<Tensor>,
+    /// Its running tensors.
+    pub running: Vec<Tensor>,
+}
+
+/// How a network runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Training: layers use the batch's own statistics, and move the running ones where this says so.
+    Train {
+        /// True in SAM's first pass and in SGD, false in SAM's second.
+        update_running: bool,
+    },
+    /// Evaluation.
+    Inference,
+}
+
+/// One pass: which weights, for which rows, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// The arena of weights.
+    pub weights: BufferId,
+    /// The rows of the z axis.
+    pub rows: TableId,
+    /// How the network runs.
+    pub mode: Mode,
+}
+
+/// The sizes that all layers share.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Examples per batch.
+    pub batch: usize,
+    /// Lanes: rows that work at the same time.
+    pub lanes: usize,
+    /// Batches that are in use at the same time.
+    pub data_slots: usize,
+    /// Floats of a lane in the arenas of weights and gradients.
+    pub parameters: usize,
+    /// Floats of a lane in the arena of running tensors.
+    pub running: usize,
+}
+
+/// The arenas of a trainer.
+#[derive(Clone, Copy, Debug)]
+pub struct Arenas {
+    /// Gradients, `[row of work][parameter]`.
+    pub grads: BufferId,
+    /// Running tensors, `[lane][value]`.
+    pub running: BufferId,
+    /// Sixteen bytes for bindings that a variant does not use.
+    pub unused: BufferId,
+}
+
+/// Records dispatches of one pass.
+pub struct Emitter<'a> {
+    /// Where buffers are declared.
+    pub recording: &'a mut Recording,
+    /// Scratch buffers by node and name.
+    pub scratch: &'a mut HashMap<(usize, &'static str), BufferId>,
+    /// Sizes.
+    pub sizes: Sizes,
+    /// Arenas.
+    pub arenas: Arenas,
+    /// Tile family.
+    pub family: Family,
+    /// The pass.
+    pub pass: Pass,
+    /// What was recorded.
+    pub dispatches: Vec<Dispatch>,
+}
+
+impl Edge {
+    /// Vec4s of one example.
+    pub(crate) fn example4(&self) -> usize {
+        self.shape.height * self.shape.width * padded(self.shape.channels) / 4
+    }
+
+    /// `ACTIVATION` for kernels that compute this edge's value or its gradient.
+    pub(crate) fn activation_code(&self) -> (&'static str, f64) {
+        ("ACTIVATION", self.activation.map_or(0.0, Activation::code))
+    }
+
+    /// `SAVE_Z` and the buffer for z, for kernels that compute this edge's value.
+    pub(crate) fn save_input(&self, arenas: &Arenas) -> ((&'static str, f64), BufferId) {
+        if self.saved == self.value { (("SAVE_Z", 0.0), arenas.unused) } else { (("SAVE_Z", 1.0), self.saved) }
+    }
+}
+
+impl Emitter<'_> {
+    /// Records a launch over x and y workgroups, and the rows of the pass in z.
+    pub fn dispatch(
+        &mut self,
+        kernel: &'static Kernel,
+        overrides: &[(&'static str, f64)],
+        params: &impl bytemuck::Pod,
+        buffers: &[BufferId],
+        [x, y]: [usize; 2],
+    ) {
+        self.dispatches.push(Dispatch {
+            kernel,
+            overrides: overrides.to_vec(),
+            params: bytemuck::bytes_of(params).to_vec(),
+            table: self.pass.rows,
+            buffers: buffers.to_vec(),
+            groups: [x as u32, y as u32, self.recording.rows(self.pass.rows)],
+        });
+    }
+
+    /// A buffer of `floats` floats for each lane, private to `node`; the same one in every pass.
+    pub fn scratch(&mut self, node: &Node, name: &'static str, floats: usize) -> BufferId {
+        let bytes = (4 * floats * self.sizes.lanes) as u64;
+        *self.scratch.entry((node.index, name)).or_insert_with(|| self.recording.buffer(name, bytes))
+    }
+
+    /// A buffer of at least `floats` floats for each lane, for what one dispatch leaves to the next one only.
+    pub fn passing(&mut self, name: &'static str, floats: usize) -> BufferId {
+        let bytes = (4 * floats * self.sizes.lanes) as u64;
+        let buffer = *self.scratch.entry((usize::MAX, name)).or_insert_with(|| self.recording.buffer(name, bytes));
+        self.recording.grow(buffer, bytes);
+        buffer
+    }
+
+    /// Whether the pass trains.
+    pub fn trains(&self) -> bool {
+        matches!(self.pass.mode, Mode::Train { .. })
+    }
+}

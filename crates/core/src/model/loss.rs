@@ -1,0 +1,38 @@
+//! Softmax cross-entropy on the last layer's output.
+
+use super::layer::{Edge, Emitter};
+use super::tensor::padded;
+use crate::gpu::BufferId;
+use lowland_shaders as shaders;
+use lowland_shaders::params::Loss;
+
+/// Where labels come from and outcomes go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LossBuffers {
+    /// Labels of the batch, `[data slot][example]`.
+    pub(crate) labels: BufferId,
+    /// The lanes' settings.
+    pub(crate) hyper: BufferId,
+    /// Loss, correct, top 5 and kind, `[row of work][example]`.
+    pub(crate) outcome: BufferId,
+}
+
+/// Vec4s between the outcomes of two rows of work.
+pub(crate) fn outcome_stride(batch: usize) -> usize {
+    batch
+}
+
+pub(super) fn record(logits: &Edge, classes: usize, buffers: LossBuffers, e: &mut Emitter<'_>) {
+    let classes4 = padded(classes) / 4;
+    let p = Loss {
+        batch: e.sizes.batch as u32,
+        classes: classes as u32,
+        classes4: classes4 as u32,
+        stride: (e.sizes.batch * classes4 * 4) as u32,
+        outcome_stride: outcome_stride(e.sizes.batch) as u32,
+    };
+    let overrides = [("EVAL", f64::from(u8::from(!e.trains())))];
+    let grad = logits.grad.unwrap_or(e.arenas.unused);
+    let buffers = [logits.value, buffers.labels, buffers.hyper, grad, buffers.outcome];
+    e.dispatch(&shaders::SOFTMAX_CROSS_ENTROPY, &overrides, &p, &buffers, [e.sizes.batch.div_ceil(64), 1]);
+}

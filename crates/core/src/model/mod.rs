@@ -1,0 +1,267 @@
+//! Networks: from a description to layers, shapes, tensors and the passes' dispatches.
+
+mod activation;
+mod batch_norm;
+mod conv;
+mod layer;
+mod loss;
+mod pool;
+mod spec;
+mod tensor;
+
+pub use batch_norm::BatchNorm;
+pub use conv::{Conv2d, Dense};
+pub use layer::{Arenas, Edge, Emitter, Layer, Mode, Node, Pass, Sizes};
+pub(crate) use loss::outcome_stride;
+pub use pool::{GlobalAvgPool, MaxPool};
+pub use tensor::{Init, Kind, Parameter, Tensor};
+
+use crate::data::Shape;
+use crate::gpu::{Dispatch, Family, Recording};
+use crate::{Error, Result};
+use std::collections::HashMap;
+use std::fmt;
+
+/// A network's description: named layers for inputs of one shape.
+///
+/// ```
+/// use lowland::{data::Shape, model::{Dense, Model}, config::Activation};
+/// let points = Shape { channels: 2, height: 1, width: 1 };
+/// let hidden = Dense { outputs: 32, activation: Some(Activation::Relu), gain: 1.4 };
+/// let head = Dense { outputs: 3, activation: None, gain: 1.0 };
+/// let model = Model::new("mine", points, 3)
+///     .with("layers.0", hidden)
+///     .and_then(|model| model.with("layers.1", head))?;
+/// assert_eq!(model.parameter_count(), 2 * 32 + 32 + 32 * 3 + 3);
+/// # Ok::<(), lowland::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Model {
+    name: String,
+    input: Shape,
+    flat: bool,
+    classes: usize,
+    layers: Vec<Place>,
+    parameters: Vec<Tensor>,
+    running: Vec<Tensor>,
+    parameter_floats: usize,
+    running_floats: usize,
+}
+
+#[derive(Debug)]
+struct Place {
+    layer: Box<dyn Layer>,
+    input: Shape,
+    output: Shape,
+    parameters: std::ops::Range<usize>,
+    running: std::ops::Range<usize>,
+}
+
+impl Model {
+    /// A network without layers for inputs of shape `input`.
+    pub fn new(name: impl Into<String>, input: Shape, classes: usize) -> Self {
+        Self {
+            name: name.into(),
+            input,
+            flat: false,
+            classes,
+            layers: Vec::new(),
+            parameters: Vec::new(),
+            running: Vec::new(),
+            parameter_floats: 0,
+            running_floats: 0,
+        }
+    }
+
+    /// The same for inputs that are taken as one row of features, channel, row, column.
+    pub fn flat(name: impl Into<String>, input: Shape, classes: usize) -> Self {
+        let input = Shape { channels: input.len(), height: 1, width: 1 };
+        Self { flat: true, ..Self::new(name, input, classes) }
+    }
+
+    /// Adds a layer; its tensors are called `name.weight` and so on.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with the layer's name and the sizes that do not fit.
+    pub fn with(mut self, name: &str, layer: impl Layer + 'static) -> Result<Self> {
+        let input = self.output();
+        let output =
+            layer.output(input).map_err(|why| Error::input(format!("layer {name} of {}: {why}.", self.name)))?;
+        let mut add = |list: Vec<Parameter>, tensors: &mut Vec<Tensor>, floats: &mut usize| {
+            let first = tensors.len();
+            for Parameter { name: own, kind, init } in list {
+                tensors.push(Tensor { name: format!("{name}.{own}"), kind, init, offset: *floats });
+                *floats += kind.padded_len();
+            }
+            first..tensors.len()
+        };
+        let parameters = add(layer.parameters(input), &mut self.parameters, &mut self.parameter_floats);
+        let running = add(layer.running(input), &mut self.running, &mut self.running_floats);
+        self.layers.push(Place { layer: Box::new(layer), input, output, parameters, running });
+        Ok(self)
+    }
+
+    /// The shape of the last layer's output.
+    pub fn output(&self) -> Shape {
+        self.layers.last().map_or(self.input, |place| place.output)
+    }
+
+    /// The description's text, for instance `cnn:16,32`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The shape of an input, flattened where the network takes it so.
+    pub fn input(&self) -> Shape {
+        self.input
+    }
+
+    /// Whether inputs are taken as one row of features.
+    pub fn is_flat(&self) -> bool {
+        self.flat
+    }
+
+    /// Trained tensors, in the order of the layers.
+    pub fn parameters(&self) -> &[Tensor] {
+        &self.parameters
+    }
+
+    /// Running statistics, in the order of the layers.
+    pub fn running(&self) -> &[Tensor] {
+        &self.running
+    }
+
+    /// Number of trained values.
+    pub fn parameter_count(&self) -> usize {
+        self.parameters.iter().map(|t| t.kind.len()).sum()
+    }
+
+    /// Floats of one set of weights in an arena.
+    pub fn parameter_floats(&self) -> usize {
+        self.parameter_floats
+    }
+
+    /// Floats of one set of running statistics in an arena.
+    pub fn running_floats(&self) -> usize {
+        self.running_floats
+    }
+
+    /// Multiply-adds of one example's forward pass.
+    pub fn multiply_adds(&self) -> u64 {
+        self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).sum()
+    }
+
+    /// Declares the tensors between the layers.
+    pub(crate) fn connect(&self, recording: &mut Recording, sizes: Sizes) -> Result<Network<'_>> {
+        if (self.output().channels, self.output().height * self.output().width) != (self.classes, 1) {
+            return Err(Error::input(format!(
+                "{} ends with {}, but the data has {} classes.",
+                self.name,
+                self.output(),
+                self.classes
+            )));
+        }
+        let edge = |recording: &mut Recording, shape: Shape, activation, by_data: bool| {
+            let mut edge = Edge {
+                shape,
+                value: recording.buffer("", 0),
+                saved: crate::gpu::BufferId::default(),
+                grad: None,
+                activation,
+                by_data,
+            };
+            let slots = if by_data { sizes.data_slots } else { sizes.lanes };
+            let bytes = (16 * slots * sizes.batch * edge.example4()) as u64;
+            recording.grow(edge.value, bytes);
+            edge.saved = edge.value;
+            if edge.activation.is_some_and(crate::config::Activation::saves_input) {
+                edge.saved = recording.buffer("pre-activation", bytes);
+            }
+            if !by_data {
+                edge.grad = Some(recording.buffer("gradient", bytes));
+            }
+            edge
+        };
+        let mut input = edge(recording, self.input, None, true);
+        let mut nodes = Vec::new();
+        for (index, place) in self.layers.iter().enumerate() {
+            let output = edge(recording, place.output, place.layer.activation(), false);
+            nodes.push((
+                place.layer.as_ref(),
+                Node {
+                    index,
+                    input: input.clone(),
+                    output: output.clone(),
+                    parameters: self.parameters[place.parameters.clone()].to_vec(),
+                    running: self.running[place.running.clone()].to_vec(),
+                },
+            ));
+            input = output;
+        }
+        Ok(Network { nodes, classes: self.classes, sizes, scratch: HashMap::new() })
+    }
+}
+
+/// A model with its buffers declared, ready to record passes.
+pub(crate) struct Network<'a> {
+    nodes: Vec<(&'a dyn Layer, Node)>,
+    classes: usize,
+    sizes: Sizes,
+    scratch: HashMap<(usize, &'static str), crate::gpu::BufferId>,
+}
+
+impl Network<'_> {
+    /// The network's input batch.
+    pub(crate) fn input(&self) -> &Edge {
+        &self.nodes[0].1.input
+    }
+
+    /// Records a pass: forward, loss, and backward where it trains.
+    pub(crate) fn record(
+        &mut self,
+        recording: &mut Recording,
+        arenas: Arenas,
+        family: Family,
+        pass: Pass,
+        loss: loss::LossBuffers,
+    ) -> Vec<Dispatch> {
+        let mut emitter = Emitter {
+            recording,
+            scratch: &mut self.scratch,
+            sizes: self.sizes,
+            arenas,
+            family,
+            pass,
+            dispatches: Vec::new(),
+        };
+        for (layer, node) in &self.nodes {
+            layer.forward(node, &mut emitter);
+        }
+        if let Some((_, last)) = self.nodes.last() {
+            loss::record(&last.output, self.classes, loss, &mut emitter);
+        }
+        if emitter.trains() {
+            for (layer, node) in self.nodes.iter().rev() {
+                layer.backward(node, &mut emitter);
+            }
+        }
+        emitter.dispatches
+    }
+}
+
+pub(crate) use loss::LossBuffers;
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.height * self.width == 1 {
+            write!(f, "{} features", self.channels)
+        } else {
+            write!(f, "{}x{}x{}", self.channels, self.height, self.width)
+        }
+    }
+}

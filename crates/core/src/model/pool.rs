@@ -1,0 +1,82 @@
+//! Max pool and global average pool.
+
+use super::layer::{Emitter, Layer, Node};
+use super::tensor::padded;
+use crate::data::Shape;
+use lowland_shaders as shaders;
+use lowland_shaders::params::Pool;
+
+/// The maximum of each window, without padding.
+#[derive(Clone, Debug)]
+pub struct MaxPool {
+    /// Height and width of a window.
+    pub kernel: usize,
+    /// Step from window to window.
+    pub stride: usize,
+}
+
+/// The mean over the whole image, per channel.
+#[derive(Clone, Debug)]
+pub struct GlobalAvgPool;
+
+impl Layer for MaxPool {
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        let Self { kernel, stride } = *self;
+        if kernel == 0 || stride == 0 || input.height < kernel || input.width < kernel {
+            return Err(format!("windows of {kernel}x{kernel} with stride {stride} do not fit an input of {input}"));
+        }
+        let along = |size: usize| (size - kernel) / stride + 1;
+        Ok(Shape { channels: input.channels, height: along(input.height), width: along(input.width) })
+    }
+
+    fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
+        let p = params(node, e, self.kernel, self.stride);
+        let groups = [(e.sizes.batch * node.output.example4()).div_ceil(64), 1];
+        e.dispatch(&shaders::MAX_POOL_FORWARD, &[], &p, &[node.input.value, node.output.value], groups);
+    }
+
+    fn backward(&self, node: &Node, e: &mut Emitter<'_>) {
+        let (Some(dy), Some(dx)) = (node.output.grad, node.input.grad) else { return };
+        let p = params(node, e, self.kernel, self.stride);
+        let groups = [(e.sizes.batch * node.input.example4()).div_ceil(64), 1];
+        let buffers = [node.input.value, dy, node.input.saved, dx];
+        e.dispatch(&shaders::MAX_POOL_BACKWARD, &[node.input.activation_code()], &p, &buffers, groups);
+    }
+}
+
+impl Layer for GlobalAvgPool {
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        Ok(Shape { channels: input.channels, height: 1, width: 1 })
+    }
+
+    fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
+        let p = params(node, e, 0, 0);
+        let groups = [(e.sizes.batch * node.output.example4()).div_ceil(64), 1];
+        e.dispatch(&shaders::GLOBAL_AVG_POOL_FORWARD, &[], &p, &[node.input.value, node.output.value], groups);
+    }
+
+    fn backward(&self, node: &Node, e: &mut Emitter<'_>) {
+        let (Some(dy), Some(dx)) = (node.output.grad, node.input.grad) else { return };
+        let p = params(node, e, 0, 0);
+        let groups = [(e.sizes.batch * node.input.example4()).div_ceil(64), 1];
+        let buffers = [dy, node.input.saved, dx];
+        e.dispatch(&shaders::GLOBAL_AVG_POOL_BACKWARD, &[node.input.activation_code()], &p, &buffers, groups);
+    }
+}
+
+fn params(node: &Node, e: &Emitter<'_>, kernel: usize, stride: usize) -> Pool {
+    let (input, output) = (&node.input, &node.output);
+    Pool {
+        batch: e.sizes.batch as u32,
+        in_height: input.shape.height as u32,
+        in_width: input.shape.width as u32,
+        out_height: output.shape.height as u32,
+        out_width: output.shape.width as u32,
+        channels4: (padded(input.shape.channels) / 4) as u32,
+        kernel: kernel as u32,
+        stride: stride as u32,
+        in_stride: (e.sizes.batch * input.example4()) as u32,
+        out_stride: (e.sizes.batch * output.example4()) as u32,
+        in_by_data: u32::from(input.by_data),
+    }
+}

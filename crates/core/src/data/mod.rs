@@ -1,6 +1,6 @@
 //! Data sets: what is read or generated, before it goes to the device once.
 //!
-//! A name becomes a [`Raw`] set (one file here for each kind), and [`load`] does the rest for all of them in the same
+//! A name becomes a `Raw` set (one file here for each kind), and [`load`] does the rest for all of them in the same
 //! order: limits, label noise, validation split, scaling.
 
 mod cifar;
@@ -153,8 +153,8 @@ fn hold_back(train: &mut Split, fraction: f32, shape: Shape) -> Result<Option<Sp
 /// than 0.7, and would make 3 of 5 times 0.7.
 fn share(examples: usize, fraction: f32) -> usize {
     let written: f64 = fraction.to_string().parse().unwrap_or(f64::from(fraction));
-    // f64 has the like of it (0.29 * 50 is a little less than 14.5), far below what any decimal of an f32 means.
-    let exact = written * examples as f64 * (1.0 + 1e-12);
+    // f64 has the like of it (0.29 * 50 is a little less than 14.5), a few units in the last place at most.
+    let exact = written * examples as f64 * (1.0 + 4.0 * f64::EPSILON);
     (exact.round() as usize).min(examples)
 }
 

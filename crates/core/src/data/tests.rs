@@ -140,6 +140,13 @@ fn the_sample_is_an_idx_folder_too() {
     assert_eq!((read.train, read.test, read.classes), (built_in.train, built_in.test, built_in.classes));
 }
 
+#[test]
+fn halves_go_up_however_the_decimal_is_stored() {
+    for (n, fraction, moved) in [(5, 0.7, 4), (50, 0.29, 15), (200, 0.2, 40), (3, 0.5, 2), (7, 1.0, 7), (9, 0.0, 0)] {
+        assert_eq!(share(n, fraction), moved, "{fraction} of {n}");
+    }
+}
+
 proptest! {
     #[test]
     fn shares_are_those_of_the_written_decimal(n in 0usize..100_000, thousandths in 0u32..=1_000) {

@@ -7,7 +7,7 @@ use crate::{Activation, Tensor, dense, loss};
 /// One layer. Those with parameters carry the name that the tensors' names begin with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Layer {
-    /// `NAME.weight` [outputs, inputs] and `NAME.bias`.
+    /// `NAME.weight` of shape `[outputs, inputs]` and `NAME.bias`.
     Dense {
         /// What its tensors are called.
         name: String,
@@ -16,7 +16,7 @@ pub enum Layer {
         /// Values out.
         outputs: usize,
     },
-    /// `NAME.weight` [outputs, inputs, kernel, kernel], no bias.
+    /// `NAME.weight` of shape `[outputs, inputs, kernel, kernel]`, no bias.
     Conv {
         /// What its tensor is called.
         name: String,
@@ -29,7 +29,7 @@ pub enum Layer {
         /// Stride and padding.
         conv: Conv,
     },
-    /// `NAME.weight` and `NAME.bias` [channels], and running statistics beside them.
+    /// `NAME.weight` and `NAME.bias` of shape `[channels]`, and running statistics beside them.
     BatchNorm {
         /// What its tensors are called.
         name: String,

@@ -1,4 +1,22 @@
 //! Data sets: what is read or generated, before it goes to the device once.
+//!
+//! A name becomes a `Raw` set (one file here for each kind), and [`load`] does the rest for all of them in the same
+//! order: limits, label noise, validation split, scaling.
+
+mod cifar;
+mod idx;
+mod missing;
+mod names;
+mod noise;
+mod points;
+mod sample;
+mod scaling;
+
+pub use names::names;
+
+use crate::config::{Config, Normalize};
+use crate::{Error, Result};
+use names::Source;
 
 /// The inputs of one split, example after example.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +38,7 @@ pub struct Split {
     pub flipped: Vec<bool>,
 }
 
-/// Channels, height and width of one example; points and columns are `width` values in one channel and row.
+/// Channels, height and width of one example. Each coordinate of a point is a channel of one row and column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Channels.
@@ -59,6 +77,87 @@ pub struct Scaling {
     pub std: Vec<f32>,
 }
 
+/// A set as its source has it.
+#[derive(Clone, Debug, PartialEq)]
+struct Raw {
+    shape: Shape,
+    classes: usize,
+    train: Split,
+    test: Split,
+}
+
+/// Reads or generates the data set that `config` names, with its limits, label noise, validation split and scaling.
+///
+/// Everything that can be wrong with it is bad input and found here, before any other work.
+pub fn load(config: &Config) -> Result<Dataset> {
+    // What needs no files comes first: nobody waits for a file to hear of a typing error.
+    let source = names::parse(&config.data)?;
+    noise::count(0, config.label_noise)?;
+    if !(0.0..1.0).contains(&config.val_fraction) {
+        return Err(Error::input(format!("--val-fraction {} is not from 0 to below 1", config.val_fraction)));
+    }
+
+    let dir = &config.data_dir;
+    let Raw { shape, classes, mut train, mut test } = match &source {
+        Source::Points(kind) => points::load(*kind, config.data_seed, config.data_size, config.data_noise)?,
+        Source::Sample => sample::load()?,
+        Source::Mnist => idx::load(&dir.join("mnist"), Some(&idx::MNIST), Some(10))?,
+        Source::FashionMnist => idx::load(&dir.join("fashion-mnist"), Some(&idx::FASHION_MNIST), Some(10))?,
+        Source::Cifar10 => cifar::load(dir)?,
+        Source::Idx(folder) => idx::load(folder, None, None)?,
+    };
+    limit(&mut train, config.train_limit, shape, "--train-limit", &config.data, "training")?;
+    limit(&mut test, config.test_limit, shape, "--test-limit", &config.data, "test")?;
+    // Noise before the split, so that validation labels are as noisy as the rest.
+    noise::apply(&mut train, classes, config.label_noise, config.data_seed)?;
+    let val = hold_back(&mut train, config.val_fraction, shape)?;
+
+    let normalize = config.normalize.unwrap_or(match train.inputs {
+        Inputs::Bytes(_) => Normalize::Standard,
+        Inputs::Floats(_) => Normalize::None,
+    });
+    let scaling = Scaling::new(normalize, &train.inputs, shape)?;
+    Ok(Dataset { name: config.data.clone(), shape, classes, train, val, test, scaling })
+}
+
+/// Keeps the first `limit` examples of `split`.
+fn limit(split: &mut Split, limit: Option<usize>, shape: Shape, flag: &str, set: &str, part: &str) -> Result<()> {
+    let Some(limit) = limit else { return Ok(()) };
+    if limit == 0 || limit > split.len() {
+        let whole = split.len();
+        return Err(Error::input(format!(
+            "{flag} {limit} is not from 1 to {whole}: {set} has {whole} {part} examples here"
+        )));
+    }
+    split.split_off(limit, shape);
+    Ok(())
+}
+
+/// Takes the last `fraction` of the training examples away as the validation split; none where `fraction` is 0.
+fn hold_back(train: &mut Split, fraction: f32, shape: Shape) -> Result<Option<Split>> {
+    if fraction == 0.0 {
+        return Ok(None);
+    }
+    let (whole, held) = (train.len(), share(train.len(), fraction));
+    if held == 0 || held >= whole {
+        return Err(Error::input(format!(
+            "--val-fraction {fraction} of {whole} training examples is {held} for validation and {} to train on; \
+             each needs at least one",
+            whole.saturating_sub(held)
+        )));
+    }
+    Ok(Some(train.split_off(whole - held, shape)))
+}
+
+/// `round(fraction * examples)`, halves up, for the decimal number that the person wrote: 0.7 in f32 is a little less
+/// than 0.7, and would make 3 of 5 times 0.7.
+fn share(examples: usize, fraction: f32) -> usize {
+    let written: f64 = fraction.to_string().parse().unwrap_or(f64::from(fraction));
+    // f64 has the like of it (0.29 * 50 is a little less than 14.5), a few units in the last place at most.
+    let exact = written * examples as f64 * (1.0 + 4.0 * f64::EPSILON);
+    (exact.round() as usize).min(examples)
+}
+
 impl Shape {
     /// Values per example.
     pub fn len(self) -> usize {
@@ -81,4 +180,25 @@ impl Split {
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
+
+    /// Cuts the examples from `at` on away and returns them.
+    fn split_off(&mut self, at: usize, shape: Shape) -> Self {
+        let mut rest = Self {
+            inputs: match &mut self.inputs {
+                Inputs::Bytes(values) => Inputs::Bytes(values.split_off(at * shape.len())),
+                Inputs::Floats(values) => Inputs::Floats(values.split_off(at * shape.len())),
+            },
+            labels: self.labels.split_off(at),
+            flipped: self.flipped.split_off(at.min(self.flipped.len())),
+        };
+        for side in [&mut *self, &mut rest] {
+            if !side.flipped.contains(&true) {
+                side.flipped = Vec::new();
+            }
+        }
+        rest
+    }
 }
+
+#[cfg(test)]
+mod tests;

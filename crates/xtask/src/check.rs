@@ -8,7 +8,7 @@ use crate::shell::{cargo, command, ensure_installed, installed, run, say};
 
 /// The checkers, at versions that the project's compiler builds.
 const DENY: &str = "cargo-deny@0.20.2";
-const TYPOS: &str = "typos-cli@1.48.0";
+const TYPOS: &str = "typos-cli@1.52.0";
 
 /// Systems that the workspace must compile for besides this one.
 const TARGETS: &[&str] = &["x86_64-pc-windows-msvc", "aarch64-apple-darwin"];

@@ -32,7 +32,7 @@ pub fn check() -> Result<ExitCode> {
     });
     step("licences and duplicates", &mut || {
         ensure_installed(cargo().args(["deny", "--version"]), DENY)?;
-        run(cargo().args(["deny", "check", "licenses", "bans"]))
+        run(cargo().args(["deny", "check", "--hide-inclusion-graph", "licenses", "bans"]))
     });
     step("spelling", &mut || {
         ensure_installed(command(installed("typos")).arg("--version"), TYPOS)?;

@@ -97,7 +97,9 @@ impl Comparison {
         let (subject, baseline) = (display_name(&self.subject), display_name(&self.baseline));
         match self.kind {
             ComparisonKind::LastEpoch => format!("{subject} against {baseline}, both at the last epoch"),
-            ComparisonKind::EqualCompute => format!("{subject} against {baseline} (equal compute), both at the last epoch"),
+            ComparisonKind::EqualCompute => {
+                format!("{subject} against {baseline} (equal compute), both at the last epoch")
+            }
             ComparisonKind::BaselineStopped => {
                 format!("{subject} at the last epoch against {baseline} at its best validation epoch")
             }
@@ -111,13 +113,18 @@ impl Comparison {
         let points = 100.0 * self.difference.mean;
         let (Some(low), Some(high)) = (self.difference.low, self.difference.high) else {
             let side = if points < 0.0 { "below" } else { "above" };
-            return format!("{:.1} points {side} {baseline} on the one seed they share, which allows no interval", points.abs());
+            return format!(
+                "{:.1} points {side} {baseline} on the one seed they share, which allows no interval",
+                points.abs()
+            );
         };
         let range = |low: f64, high: f64| format!("{} to {}", one_decimal(100.0 * low), one_decimal(100.0 * high));
         match self.verdict {
             Verdict::Behind => format!("{:.1} points behind {baseline} ({})", points.abs(), range(-high, -low)),
             Verdict::Ahead => format!("{points:.1} points ahead of {baseline} ({})", range(low, high)),
-            _ => format!("not clearly different from {baseline}: {} points ({})", one_decimal(points), range(low, high)),
+            _ => {
+                format!("not clearly different from {baseline}: {} points ({})", one_decimal(points), range(low, high))
+            }
         }
     }
 }
@@ -207,7 +214,9 @@ pub fn reading(lanes: &[LaneSummary], comparisons: &[Comparison]) -> Vec<String>
         let seeds = comparison.difference.seeds;
         let mut sentence = match comparison.kind {
             ComparisonKind::LastEpoch => format!("{} {subject} is {clause}", at_the_end(lanes, comparison)),
-            ComparisonKind::EqualCompute => format!("At equal compute (as many gradients in more epochs) {subject} is {clause}"),
+            ComparisonKind::EqualCompute => {
+                format!("At equal compute (as many gradients in more epochs) {subject} is {clause}")
+            }
             ComparisonKind::BaselineStopped => format!(
                 "Against {} stopped at its best validation epoch, {subject} at its last epoch is {clause}",
                 display_name(&comparison.baseline)

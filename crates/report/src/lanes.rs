@@ -2,10 +2,9 @@
 
 use crate::read::Lane;
 
-/// Colours that `style.css` defines (`--lane-0` ...): Okabe and Ito's, safe for the colour-blind.
-pub const COLOURS: usize = 8;
-/// Dashes that `style.css` defines (`.d0` ...).
-pub const DASHES: usize = 5;
+/// Dashes that `style.css` defines (`.d0` ...). It has eight colours (`--lane-0` ...): Okabe and Ito's, safe for the
+/// colour-blind.
+const DASHES: usize = 5;
 
 /// The mark on a line and in the legend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +109,7 @@ mod tests {
         for (index, style) in styles.iter().take(8).enumerate() {
             assert!(!styles[..index].contains(style));
         }
-        assert!(styles.iter().all(|style| style.colour < COLOURS && style.dash < DASHES));
+        assert!(styles.iter().all(|style| style.colour < 8 && style.dash < DASHES));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Files to rows: `config.json`, `metrics.csv`, `eval.csv`, `notes.json`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
@@ -71,13 +71,12 @@ pub struct Lane {
     pub settings: Map<String, Value>,
     pub seeds: BTreeMap<u64, SeedRun>,
     /// Whether a row of `metrics.csv` has a `sam_loss`.
-    has_sam_loss: bool,
+    pub has_sam_loss: bool,
 }
 
 /// Everything that a run folder holds.
 #[derive(Debug)]
 pub struct Run {
-    pub dir: PathBuf,
     pub config: Map<String, Value>,
     pub lanes: Vec<Lane>,
     pub notices: Vec<String>,
@@ -97,7 +96,11 @@ impl Lane {
     /// Gradients that one step computes: stated by the configuration, else 2 where a SAM loss was logged.
     pub fn gradients_per_step(&self) -> f64 {
         let stated = self.number("gradients_per_step").filter(|count| *count > 0.0);
-        stated.unwrap_or(if self.has_sam_loss { 1.0 + self.number("ascent_steps").unwrap_or(1.0).max(1.0) } else { 1.0 })
+        stated.unwrap_or(if self.has_sam_loss {
+            1.0 + self.number("ascent_steps").unwrap_or(1.0).max(1.0)
+        } else {
+            1.0
+        })
     }
 
     /// Whether the lane climbs before it descends.
@@ -147,9 +150,10 @@ impl Run {
             Some(Value::Object(map)) => map,
             Some(_) => return Err(json_shape(dir, "config.json", "the configuration must be an object `{...}`")),
         };
-        let mut run = Self { dir: dir.to_owned(), lanes: lanes_of(dir, &config)?, config, notices: read_notes(dir)? };
+        let mut run = Self { lanes: lanes_of(dir, &config)?, config, notices: read_notes(dir)? };
         if run.config.get("version").and_then(Value::as_u64).is_some_and(|version| version > 1) {
-            run.notices.push("This folder was written by a later version of the program; parts may be missing here.".into());
+            run.notices
+                .push("This folder was written by a later version of the program; parts may be missing here.".into());
         }
         run.read_evaluations(dir)?;
         run.read_metrics(dir)?;
@@ -191,8 +195,12 @@ impl Run {
         let (loss, accuracy) = (csv.column("loss")?, csv.column("accuracy")?);
         while csv.advance()? {
             let step = csv.whole(step)?;
-            let row =
-                Evaluation { step, epoch: csv.number(epoch)?, loss: csv.number(loss)?, accuracy: csv.number(accuracy)? };
+            let row = Evaluation {
+                step,
+                epoch: csv.number(epoch)?,
+                loss: csv.number(loss)?,
+                accuracy: csv.number(accuracy)?,
+            };
             let seed = csv.whole(seed)?;
             if csv.text(label).is_empty() {
                 return Err(csv.damaged(label, "the name of a lane"));
@@ -234,7 +242,8 @@ impl Run {
 
     fn note_cut(&mut self, csv: &Csv, file: &str) {
         if csv.cut_short {
-            self.notices.push(format!("The last line of {file} is cut short and was left out: the run was stopped there."));
+            self.notices
+                .push(format!("The last line of {file} is cut short and was left out: the run was stopped there."));
         }
     }
 }

@@ -32,16 +32,22 @@ impl Summary {
         }
         columns.push(Column { heading: ["", "test loss"], cell: |lane| loss(lane.test_loss) });
         if self.has_flipped() {
-            columns.push(Column { heading: ["clean", "train %"], cell: |lane| mean_percent(lane.train_clean_accuracy) });
             columns
-                .push(Column { heading: ["flipped", "train %"], cell: |lane| mean_percent(lane.train_flipped_accuracy) });
+                .push(Column { heading: ["clean", "train %"], cell: |lane| mean_percent(lane.train_clean_accuracy) });
+            columns.push(Column {
+                heading: ["flipped", "train %"],
+                cell: |lane| mean_percent(lane.train_flipped_accuracy),
+            });
         } else {
             columns.push(Column { heading: ["", "train %"], cell: |lane| mean_percent(lane.train_accuracy) });
         }
         let mut text = table(&columns, &self.lanes);
         let mut remarks = vec!["± is half the 95 % interval over seeds (Student's t).".to_owned()];
         if self.has_validation() {
-            remarks.push("* each seed at its epoch of best validation accuracy; chosen on validation data, never on test.".into());
+            remarks.push(
+                "* each seed at its epoch of best validation accuracy; chosen on validation data, never on test."
+                    .into(),
+            );
         }
         if self.has_flipped() {
             remarks.push("flipped: agreement with the wrong label, so high means learnt by heart.".to_owned());
@@ -151,13 +157,13 @@ pub fn loss(estimate: Option<Estimate>) -> String {
     }
 }
 
-/// A count with thin spaces' plain cousin: `12 400`.
+/// A count with its thousands apart: `12,400`.
 pub fn thousands(count: f64) -> String {
     let digits = format!("{count:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(' ');
+            text.push(',');
         }
         text.push(digit);
     }
@@ -176,9 +182,9 @@ mod tests {
 
     #[test]
     fn numbers_as_text() {
-        assert_eq!(thousands(2480.0), "2 480");
+        assert_eq!(thousands(2480.0), "2,480");
         assert_eq!(thousands(40.0), "40");
-        assert_eq!(thousands(1234567.0), "1 234 567");
+        assert_eq!(thousands(1234567.0), "1,234,567");
         assert_eq!(whole_or_one_decimal(40.0), "40");
         assert_eq!(whole_or_one_decimal(2.54), "2.5");
         assert_eq!(percent(None), "–");

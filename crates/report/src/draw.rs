@@ -1,0 +1,365 @@
+//! One line chart as inline SVG, drawn by plotters and then coloured by the page's style sheet.
+//!
+//! plotters knows fixed colours only. Here every "colour" is a code (which part, which lane), and [`styled`] turns the
+//! codes into classes, so that the page decides on light and dark, and dashes come from the style sheet too.
+//! plotters works in whole pixels: the picture is drawn ten times as large, and its view box brings it back.
+
+use std::fmt::Write as _;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use crate::error::{Error, Result};
+use crate::lanes::{Marker, Style};
+use crate::series::Point;
+
+/// Drawing units of a pixel.
+const UNIT: i32 = 10;
+/// Height of a line of text, in pixels: labels keep this distance.
+const LABEL_HEIGHT: f64 = 15.0;
+/// Direct labels for at most this many lines; the legend does for more.
+const MAX_DIRECT_LABELS: usize = 6;
+
+/// One line of a chart.
+pub struct Line {
+    pub name: String,
+    pub style: Style,
+    pub points: Vec<Point>,
+    /// A ring around one place of the line.
+    pub ring: Option<(f64, f64)>,
+}
+
+/// What to draw.
+pub struct Chart {
+    pub id: &'static str,
+    pub alt: String,
+    pub x_label: &'static str,
+    pub y_label: &'static str,
+    /// Values are fractions and shown in percent.
+    pub percent: bool,
+    pub lines: Vec<Line>,
+    pub size: (i32, i32),
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// What a colour stands for; see [`styled`].
+enum Code {
+    Stroke(Style),
+    Fill(usize),
+    Name(usize),
+    Ring(usize),
+    Part(u8),
+}
+
+const AXIS: Code = Code::Part(0);
+const GRID: Code = Code::Part(1);
+const TICK: Code = Code::Part(2);
+const TITLE: Code = Code::Part(3);
+/// Classes of the parts, by number.
+const PARTS: [&str; 4] = ["axis", "grid", "tick", "title"];
+
+impl Code {
+    fn colour(&self) -> RGBColor {
+        match self {
+            Self::Stroke(style) => RGBColor(1, style.colour as u8, style.dash as u8),
+            Self::Fill(colour) => RGBColor(2, *colour as u8, 0),
+            Self::Name(colour) => RGBColor(3, *colour as u8, 0),
+            Self::Ring(colour) => RGBColor(4, *colour as u8, 0),
+            Self::Part(number) => RGBColor(5, *number, 0),
+        }
+    }
+}
+
+impl Chart {
+    /// Whether there is a finite point to show.
+    pub fn has_data(&self) -> bool {
+        self.lines.iter().any(|line| line.points.iter().any(|point| point.mean.is_finite()))
+    }
+
+    /// The chart as an `<svg>` element.
+    pub fn to_svg(&self) -> Result<String> {
+        let mut svg = String::new();
+        {
+            let size = ((self.size.0 * UNIT) as u32, (self.size.1 * UNIT) as u32);
+            let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+            self.draw(&area).map_err(|fault| Error::Chart { chart: self.id, message: fault.to_string() })?;
+        }
+        Ok(styled(&svg, &self.alt))
+    }
+
+    fn draw(&self, area: &Area<'_>) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
+        let (x_end, (y_low, y_high)) = (self.x_end(), self.y_range());
+        let names = if self.lines.len() <= MAX_DIRECT_LABELS { 62 } else { 14 };
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(30 * UNIT)
+            .margin_right(names * UNIT)
+            .margin_left(4 * UNIT)
+            .x_label_area_size(42 * UNIT)
+            .y_label_area_size(40 * UNIT)
+            .build_cartesian_2d(0.0..x_end, y_low..y_high)?;
+        let step = spacing(y_high - y_low, 5.0);
+        let tick = ("sans-serif", 12 * UNIT).into_font().color(&TICK.colour());
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(GRID.colour().stroke_width(UNIT as u32))
+            .axis_style(AXIS.colour().stroke_width(UNIT as u32))
+            .set_tick_mark_size(LabelAreaPosition::Bottom, 5 * UNIT)
+            .set_tick_mark_size(LabelAreaPosition::Left, 0)
+            .label_style(tick)
+            .x_labels(if self.size.0 > 600 { 9 } else { 6 })
+            .y_labels(7)
+            .x_label_formatter(&|x| short_number(*x))
+            .y_label_formatter(&|y| if self.percent { format!("{:.0}", 100.0 * y) } else { decimals(*y, step) })
+            .draw()?;
+        for line in &self.lines {
+            for run in finite_runs(&line.points).filter(|run| run.len() > 1) {
+                let clamp = |y: f64| y.clamp(y_low, y_high);
+                let upper = run.iter().map(|point| (point.x, clamp(point.high)));
+                let band: Vec<(f64, f64)> =
+                    upper.chain(run.iter().rev().map(|point| (point.x, clamp(point.low)))).collect();
+                if run.iter().any(|point| point.high > point.low) {
+                    chart.draw_series([Polygon::new(band, Code::Fill(line.style.colour).colour().mix(0.15))])?;
+                }
+            }
+        }
+        let mut ends: Vec<(f64, f64, &Line)> = Vec::new();
+        for line in &self.lines {
+            let stroke = Code::Stroke(line.style).colour().stroke_width(2 * UNIT as u32);
+            let clamped = |point: &Point| (point.x, point.mean.clamp(y_low, y_high));
+            for run in finite_runs(&line.points) {
+                chart.draw_series(LineSeries::new(run.iter().map(clamped), stroke))?;
+            }
+            let finite: Vec<&Point> = line.points.iter().filter(|point| point.mean.is_finite()).collect();
+            let every = (finite.len() / 7).max(1);
+            for point in finite.iter().rev().step_by(every) {
+                let place = chart.backend_coord(&clamped(point));
+                mark(area, place, line.style)?;
+            }
+            if let Some((x, y)) = line.ring {
+                let place = chart.backend_coord(&(x, y.clamp(y_low, y_high)));
+                let ring = Code::Ring(line.style.colour).colour().stroke_width((UNIT * 8 / 5) as u32);
+                area.draw(&Circle::new(place, 8 * UNIT, ring))?;
+            }
+            if let Some(last) = finite.last() {
+                let (x, y) = chart.backend_coord(&clamped(last));
+                ends.push((f64::from(x), f64::from(y), line));
+            }
+        }
+        self.draw_texts(area, ends)
+    }
+
+    /// Names at the ends of the lines, and what the axes count.
+    fn draw_texts(
+        &self,
+        area: &Area<'_>,
+        mut ends: Vec<(f64, f64, &Line)>,
+    ) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
+        let (width, height) = (self.size.0 * UNIT, self.size.1 * UNIT);
+        let style = |code: Code, horizontal: HPos| {
+            let (font, color) = (("sans-serif", 12 * UNIT).into_font(), code.colour().to_backend_color());
+            TextStyle { font, color, pos: Pos::new(horizontal, VPos::Center) }
+        };
+        area.draw(&Text::new(self.y_label, (6 * UNIT, 12 * UNIT), style(TITLE, HPos::Left)))?;
+        let middle = (width - 20 * UNIT) / 2;
+        area.draw(&Text::new(self.x_label, (middle, height - 9 * UNIT), style(TITLE, HPos::Center)))?;
+        if self.lines.len() > MAX_DIRECT_LABELS {
+            return Ok(());
+        }
+        ends.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let unit = f64::from(UNIT);
+        for index in 1..ends.len() {
+            // Names that stand beside each other are pushed apart downwards.
+            let near = |other: &(f64, f64, &Line)| (other.0 - ends[index].0).abs() < 60.0 * unit;
+            if let Some(above) = ends[..index].iter().filter(|end| near(end)).map(|end| end.1).reduce(f64::max) {
+                ends[index].1 = ends[index].1.max(above + LABEL_HEIGHT * unit);
+            }
+        }
+        for (x, y, line) in ends {
+            let place = (x as i32 + 9 * UNIT, y as i32);
+            let name: String = line.name.chars().take(14).collect();
+            area.draw(&Text::new(name, place, style(Code::Name(line.style.colour), HPos::Left)))?;
+        }
+        Ok(())
+    }
+
+    fn x_end(&self) -> f64 {
+        let points = self.lines.iter().flat_map(|line| &line.points);
+        let end = points.map(|point| point.x).filter(|x| x.is_finite()).fold(0.0, f64::max);
+        if end > 0.0 { end } else { 1.0 }
+    }
+
+    /// The range of the y axis: what the means need, and the bands as far as they do not dwarf the means; values far out
+    /// (a run about to diverge) are cut off at the border.
+    fn y_range(&self) -> (f64, f64) {
+        let points = || self.lines.iter().flat_map(|line| &line.points).filter(|point| point.mean.is_finite());
+        let mut means: Vec<f64> = points().map(|point| point.mean).collect();
+        means.sort_by(f64::total_cmp);
+        let (Some(least), Some(most)) = (means.first().copied(), means.last().copied()) else { return (0.0, 1.0) };
+        let usual = means[(means.len() - 1) * 95 / 100];
+        let cut = if self.percent { most } else { most.min(usual + 2.0 * (usual - least).max(0.5 * usual.abs())) };
+        let span = (cut - least).max(1e-9);
+        let low = points().map(|point| point.low).fold(least, f64::min).max(least - 0.3 * span);
+        let high = points().map(|point| point.high).filter(|high| *high <= cut + 0.3 * span).fold(cut, f64::max);
+        let padding = (0.04 * (high - low)).max(if self.percent { 0.005 } else { 1e-3 * high.abs().max(1e-6) });
+        let step = spacing(high - low + 2.0 * padding, 5.0);
+        let (mut low, mut high) = (((low - padding) / step).floor() * step, ((high + padding) / step).ceil() * step);
+        if least >= 0.0 {
+            low = low.max(0.0);
+        }
+        if self.percent {
+            high = high.min(1.0);
+        }
+        (low, high)
+    }
+}
+
+/// A marker as a small polygon around a place.
+fn mark(area: &Area<'_>, (x, y): (i32, i32), style: Style) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
+    let fill = Code::Fill(style.colour).colour().filled();
+    if style.marker == Marker::Circle {
+        return area.draw(&Circle::new((x, y), 7 * UNIT / 2, fill));
+    }
+    let corners = corners(style.marker).iter().map(|(dx, dy)| (x + dx * UNIT / 10, y + dy * UNIT / 10));
+    area.draw(&Polygon::new(corners.collect::<Vec<_>>(), fill))
+}
+
+/// The corners of a marker in tenths of a pixel; a circle has none.
+pub fn corners(marker: Marker) -> &'static [(i32, i32)] {
+    match marker {
+        Marker::Circle => &[],
+        Marker::Triangle => &[(0, -45), (42, 32), (-42, 32)],
+        Marker::Square => &[(-31, -31), (31, -31), (31, 31), (-31, 31)],
+        Marker::Diamond => &[(0, -46), (40, 0), (0, 46), (-40, 0)],
+        Marker::Cross => &[
+            (-13, -42),
+            (13, -42),
+            (13, -13),
+            (42, -13),
+            (42, 13),
+            (13, 13),
+            (13, 42),
+            (-13, 42),
+            (-13, 13),
+            (-42, 13),
+            (-42, -13),
+            (-13, -13),
+        ],
+    }
+}
+
+/// The stretches of points without a gap.
+fn finite_runs(points: &[Point]) -> impl Iterator<Item = &[Point]> {
+    points.split(|point| !point.mean.is_finite()).filter(|run| !run.is_empty())
+}
+
+/// A round step (1, 2, 2.5 or 5 times a power of ten) that divides a range into about `parts`.
+fn spacing(range: f64, parts: f64) -> f64 {
+    let rough = (range / parts).max(1e-12);
+    let power = 10f64.powf(rough.log10().floor());
+    let steps = [1.0, 2.0, 2.5, 5.0, 10.0];
+    power * steps.into_iter().find(|step| step * power >= rough * 0.999).unwrap_or(10.0)
+}
+
+/// A tick of an axis whose ticks are about `step` apart.
+fn decimals(value: f64, step: f64) -> String {
+    let places = (1.0 - step.log10().floor()).clamp(0.0, 4.0) as usize;
+    let text = format!("{value:.places$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// `400`, `1.5k`, `20k`, `3M`.
+fn short_number(value: f64) -> String {
+    let (scaled, suffix) = match value.abs() {
+        size if size >= 1e6 => (value / 1e6, "M"),
+        size if size >= 1e4 => (value / 1e3, "k"),
+        _ => (value, ""),
+    };
+    let text = format!("{scaled:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned() + suffix
+}
+
+/// Turns the codes into classes and the outermost element into one that scales and has a name.
+fn styled(svg: &str, alt: &str) -> String {
+    let body = svg.find('>').map_or("", |end| &svg[end + 1..]);
+    let view_box = svg.split("viewBox=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("0 0 1 1");
+    let mut page = format!("<svg viewBox=\"{view_box}\" role=\"img\" aria-label=\"{}\">", crate::html::escape(alt));
+    let mut rest = body;
+    while let Some(start) = rest.find("=\"#") {
+        let name = rest[..start].rfind(' ').map_or(0, |space| space + 1);
+        let code = rest.get(start + 3..start + 9).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+        let (kind, first, second) = code.map_or((0, 0, 0), |code| (code >> 16, (code >> 8) & 255, code & 255));
+        page.push_str(&rest[..name]);
+        // Writing to a string cannot fail.
+        let _ = match kind {
+            1 => write!(page, "class=\"line s{first} d{second}\""),
+            2 => write!(page, "class=\"f{first}\""),
+            3 => write!(page, "class=\"name n{first}\""),
+            4 => write!(page, "class=\"ring s{first}\""),
+            _ => write!(page, "class=\"{}\"", PARTS.get(first as usize).copied().unwrap_or("axis")),
+        };
+        rest = rest.get(start + 10..).unwrap_or("");
+    }
+    page.push_str(rest);
+    // What plotters writes for every element and the style sheet says once.
+    for noise in
+        [" opacity=\"1\"", " fill=\"none\"", " stroke=\"none\"", " font-family=\"sans-serif\"", " stroke-width=\"1\""]
+    {
+        page = page.replace(noise, "");
+    }
+    page.replace(" \"/>", "\"/>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round() {
+        assert_eq!(spacing(1.0, 5.0), 0.2);
+        assert_eq!(spacing(0.83, 5.0), 0.2);
+        assert_eq!(spacing(12.0, 5.0), 2.5);
+        assert_eq!(decimals(0.5, 0.25), "0.5");
+        assert_eq!(decimals(20.0, 5.0), "20");
+        assert_eq!(short_number(12_500.0), "12.5k");
+        assert_eq!(short_number(0.5), "0.5");
+    }
+
+    #[test]
+    fn gaps_split_a_line() {
+        let point = |mean: f64| Point { x: 0.0, mean, low: mean, high: mean };
+        let points = [point(1.0), point(f64::NAN), point(2.0), point(3.0), point(f64::INFINITY)];
+        assert_eq!(finite_runs(&points).map(<[Point]>::len).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn odd_data_is_drawn_without_fuss() {
+        let style = Style { colour: 0, dash: 0, marker: Marker::Cross };
+        let cases: [Vec<Point>; 4] = [
+            vec![],
+            vec![Point { x: 0.0, mean: 0.0, low: 0.0, high: 0.0 }],
+            vec![Point { x: f64::NAN, mean: f64::NAN, low: f64::NAN, high: f64::NAN }],
+            (0..9).map(|x| Point { x: x as f64, mean: 10f64.powi(4 * x), low: -1e30, high: 1e38 }).collect(),
+        ];
+        for points in cases {
+            let line = Line { name: "<b>".into(), style, points, ring: Some((0.0, 0.5)) };
+            let (x_label, y_label) = ("epoch", "loss");
+            let chart = Chart {
+                id: "odd",
+                alt: "a & b".into(),
+                x_label,
+                y_label,
+                percent: false,
+                lines: vec![line],
+                size: (460, 300),
+            };
+            let svg = chart.to_svg().unwrap();
+            assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"));
+            assert!(!svg.contains("<b>") && svg.contains("a &amp; b"));
+            assert!(!svg.contains("NaN") && !svg.contains("=\"#"));
+        }
+    }
+}

@@ -107,25 +107,54 @@ impl Comparison {
         }
     }
 
-    /// The difference as a clause: "11.8 points ahead of SGD (...)".
-    fn clause(&self) -> String {
-        let baseline = display_name(&self.baseline);
+    /// What the subject is, and the interval: ("11.8 points ahead of SGD", "9.9 to 13.7"). `of` says of whom.
+    fn clause(&self, of: &str) -> (String, Option<String>) {
         let points = 100.0 * self.difference.mean;
+        let size = points.abs();
         let (Some(low), Some(high)) = (self.difference.low, self.difference.high) else {
-            let side = if points < 0.0 { "below" } else { "above" };
-            return format!(
-                "{:.1} points {side} {baseline} on the one seed they share, which allows no interval",
-                points.abs()
+            let side = if points < 0.0 { "lower" } else { "higher" };
+            let than = if of.is_empty() { String::new() } else { format!(" than{}", of.trim_start_matches(" of")) };
+            return (
+                format!("is {size:.1} points {side}{than} on the one seed they share, which allows no interval"),
+                None,
             );
         };
-        let range = |low: f64, high: f64| format!("{} to {}", one_decimal(100.0 * low), one_decimal(100.0 * high));
+        let range =
+            |low: f64, high: f64| Some(format!("{} to {}", one_decimal(100.0 * low), one_decimal(100.0 * high)));
         match self.verdict {
-            Verdict::Behind => format!("{:.1} points behind {baseline} ({})", points.abs(), range(-high, -low)),
-            Verdict::Ahead => format!("{points:.1} points ahead of {baseline} ({})", range(low, high)),
+            Verdict::Behind => (format!("is {size:.1} points behind{of}"), range(-high, -low)),
+            Verdict::Ahead => (format!("is {points:.1} points ahead{of}"), range(low, high)),
             _ => {
-                format!("not clearly different from {baseline}: {} points ({})", one_decimal(points), range(low, high))
+                let from = of.replacen(" of", " from", 1);
+                (format!("is not clearly different{from}: {} points", one_decimal(points)), range(low, high))
             }
         }
+    }
+
+    /// The comparison as a sentence. The first that has an interval says what the interval is.
+    fn sentence(&self, lanes: &[LaneSummary], explained: &mut bool) -> String {
+        let (subject, baseline) = (display_name(&self.subject), display_name(&self.baseline));
+        let (start, of) = match self.kind {
+            ComparisonKind::LastEpoch => (format!("{} {subject}", at_the_end(lanes, self)), format!(" of {baseline}")),
+            ComparisonKind::EqualCompute => (format!("At equal compute {subject}"), format!(" of {baseline}")),
+            ComparisonKind::BaselineStopped => (
+                format!("Against {baseline} stopped at its best validation epoch, {subject} at its last epoch"),
+                String::new(),
+            ),
+            ComparisonKind::BothStopped => {
+                ("With both stopped at their best validation epoch, ".to_owned() + &subject, String::new())
+            }
+        };
+        let (clause, interval) = self.clause(&of);
+        let interval = match interval {
+            None => String::new(),
+            Some(range) if *explained => format!(" ({range})"),
+            Some(range) => {
+                *explained = true;
+                format!(" (95 % interval of the paired difference over {} seeds: {range})", self.difference.seeds)
+            }
+        };
+        format!("{start} {clause}{interval}.")
     }
 }
 
@@ -209,28 +238,7 @@ pub fn reading(lanes: &[LaneSummary], comparisons: &[Comparison]) -> Vec<String>
             sentences.push("The table of differences has the other lanes.".to_owned());
             break;
         }
-        let subject = display_name(&comparison.subject);
-        let clause = comparison.clause();
-        let seeds = comparison.difference.seeds;
-        let mut sentence = match comparison.kind {
-            ComparisonKind::LastEpoch => format!("{} {subject} is {clause}", at_the_end(lanes, comparison)),
-            ComparisonKind::EqualCompute => {
-                format!("At equal compute (as many gradients in more epochs) {subject} is {clause}")
-            }
-            ComparisonKind::BaselineStopped => format!(
-                "Against {} stopped at its best validation epoch, {subject} at its last epoch is {clause}",
-                display_name(&comparison.baseline)
-            ),
-            // The table has it; in words it would repeat the one before.
-            ComparisonKind::BothStopped => continue,
-        };
-        if !explained && seeds > 1 {
-            explained = true;
-            if let Some(place) = sentence.rfind('(') {
-                sentence.insert_str(place + 1, &format!("95 % interval of the paired difference over {seeds} seeds: "));
-            }
-        }
-        sentences.push(sentence + ".");
+        sentences.push(comparison.sentence(lanes, &mut explained));
     }
     if sentences.is_empty() {
         sentences.extend(lanes.iter().take(LANES_IN_WORDS).filter_map(alone));

@@ -113,7 +113,9 @@ impl Chart {
             .x_labels(if self.size.0 > 600 { 9 } else { 6 })
             .y_labels(7)
             .x_label_formatter(&|x| short_number(*x))
-            .y_label_formatter(&|y| if self.percent { format!("{:.0}", 100.0 * y) } else { decimals(*y, step) })
+            .y_label_formatter(&|y| {
+                with_minus(if self.percent { decimals(100.0 * y, 100.0 * step) } else { decimals(*y, step) })
+            })
             .draw()?;
         for line in &self.lines {
             for run in finite_runs(&line.points).filter(|run| run.len() > 1) {
@@ -129,15 +131,15 @@ impl Chart {
         let mut ends: Vec<(f64, f64, &Line)> = Vec::new();
         for line in &self.lines {
             let stroke = Code::Stroke(line.style).colour().stroke_width(2 * UNIT as u32);
-            let clamped = |point: &Point| (point.x, point.mean.clamp(y_low, y_high));
             for run in finite_runs(&line.points) {
-                chart.draw_series(LineSeries::new(run.iter().map(clamped), stroke))?;
+                for piece in clipped(run, y_low, y_high) {
+                    chart.draw_series(LineSeries::new(piece, stroke))?;
+                }
             }
             let finite: Vec<&Point> = line.points.iter().filter(|point| point.mean.is_finite()).collect();
             let every = (finite.len() / 7).max(1);
-            for point in finite.iter().rev().step_by(every) {
-                let place = chart.backend_coord(&clamped(point));
-                mark(area, place, line.style)?;
+            for point in finite.iter().rev().step_by(every).filter(|point| (y_low..=y_high).contains(&point.mean)) {
+                mark(area, chart.backend_coord(&(point.x, point.mean)), line.style)?;
             }
             if let Some((x, y)) = line.ring {
                 let place = chart.backend_coord(&(x, y.clamp(y_low, y_high)));
@@ -145,8 +147,20 @@ impl Chart {
                 area.draw(&Circle::new(place, 8 * UNIT, ring))?;
             }
             if let Some(last) = finite.last() {
-                let (x, y) = chart.backend_coord(&clamped(last));
+                let (x, y) = chart.backend_coord(&(last.x, last.mean.clamp(y_low, y_high)));
                 ends.push((f64::from(x), f64::from(y), line));
+            }
+        }
+        // A name in the middle of the picture steps up where another line runs through it.
+        for (x, y, line) in &mut ends {
+            let others = self.lines.iter().filter(|other| other.name != line.name).flat_map(|other| &other.points);
+            let hidden = others.filter(|point| point.mean.is_finite()).any(|point| {
+                let (other_x, other_y) = chart.backend_coord(&(point.x, point.mean.clamp(y_low, y_high)));
+                let (dx, dy) = (f64::from(other_x) - *x, f64::from(other_y) - *y);
+                (5.0..45.0).contains(&(dx / f64::from(UNIT))) && dy.abs() < 9.0 * f64::from(UNIT)
+            });
+            if hidden {
+                *y -= 13.0 * f64::from(UNIT);
             }
         }
         self.draw_texts(area, ends)
@@ -192,20 +206,26 @@ impl Chart {
         if end > 0.0 { end } else { 1.0 }
     }
 
-    /// The range of the y axis: what the means need, and the bands as far as they do not dwarf the means; values far out
-    /// (a run about to diverge) are cut off at the border.
+    /// The range of the y axis: what the means need, and the bands as far as they do not dwarf the means. Values far from
+    /// the rest (a run about to diverge, the first evaluation of an untrained network) are cut off at the border.
     fn y_range(&self) -> (f64, f64) {
         let points = || self.lines.iter().flat_map(|line| &line.points).filter(|point| point.mean.is_finite());
         let mut means: Vec<f64> = points().map(|point| point.mean).collect();
         means.sort_by(f64::total_cmp);
         let (Some(least), Some(most)) = (means.first().copied(), means.last().copied()) else { return (0.0, 1.0) };
-        let usual = means[(means.len() - 1) * 95 / 100];
-        let cut = if self.percent { most } else { most.min(usual + 2.0 * (usual - least).max(0.5 * usual.abs())) };
-        let span = (cut - least).max(1e-9);
-        let low = points().map(|point| point.low).fold(least, f64::min).max(least - 0.3 * span);
-        let high = points().map(|point| point.high).filter(|high| *high <= cut + 0.3 * span).fold(cut, f64::max);
-        let padding = (0.04 * (high - low)).max(if self.percent { 0.005 } else { 1e-3 * high.abs().max(1e-6) });
-        let step = spacing(high - low + 2.0 * padding, 5.0);
+        let share = |percent: usize| means[(means.len() - 1) * percent / 100];
+        let (from, to) = if self.percent {
+            let usual = share(8);
+            (if usual - least > most - usual { usual - 0.5 * (most - usual) } else { least }, most)
+        } else {
+            let usual = share(95);
+            (least, most.min(usual + 2.0 * (usual - least).max(0.5 * usual.abs())))
+        };
+        let span = (to - from).max(1e-9);
+        let low = points().map(|point| point.low).filter(|low| *low >= from - 0.3 * span).fold(from, f64::min);
+        let high = points().map(|point| point.high).filter(|high| *high <= to + 0.3 * span).fold(to, f64::max);
+        let padding = (0.03 * (high - low)).max(if self.percent { 0.005 } else { 1e-3 * high.abs().max(1e-6) });
+        let step = 0.5 * spacing(high - low + 2.0 * padding, 5.0);
         let (mut low, mut high) = (((low - padding) / step).floor() * step, ((high + padding) / step).ceil() * step);
         if least >= 0.0 {
             low = low.max(0.0);
@@ -256,12 +276,42 @@ fn finite_runs(points: &[Point]) -> impl Iterator<Item = &[Point]> {
     points.split(|point| !point.mean.is_finite()).filter(|run| !run.is_empty())
 }
 
+/// The pieces of a line between two heights, cut where it crosses them.
+fn clipped(run: &[Point], low: f64, high: f64) -> Vec<Vec<(f64, f64)>> {
+    let mut pieces: Vec<Vec<(f64, f64)>> = Vec::new();
+    for pair in run.windows(2) {
+        let ((x0, y0), (x1, y1)) = ((pair[0].x, pair[0].mean), (pair[1].x, pair[1].mean));
+        // The part of the segment (0 to 1 along it) between the two heights.
+        let at = |height: f64| (height - y0) / (y1 - y0);
+        let (first, last) = match y1 - y0 {
+            0.0 if (low..=high).contains(&y0) => (0.0, 1.0),
+            rise if rise > 0.0 => (at(low).max(0.0), at(high).min(1.0)),
+            rise if rise < 0.0 => (at(high).max(0.0), at(low).min(1.0)),
+            _ => continue,
+        };
+        if first >= last {
+            continue;
+        }
+        let along = |part: f64| (x0 + part * (x1 - x0), (y0 + part * (y1 - y0)).clamp(low, high));
+        match pieces.last_mut() {
+            Some(piece) if first == 0.0 && piece.last() == Some(&along(0.0)) => piece.push(along(last)),
+            _ => pieces.push(vec![along(first), along(last)]),
+        }
+    }
+    pieces
+}
+
 /// A round step (1, 2, 2.5 or 5 times a power of ten) that divides a range into about `parts`.
 fn spacing(range: f64, parts: f64) -> f64 {
     let rough = (range / parts).max(1e-12);
     let power = 10f64.powf(rough.log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0];
     power * steps.into_iter().find(|step| step * power >= rough * 0.999).unwrap_or(10.0)
+}
+
+/// A number with a true minus sign.
+fn with_minus(text: String) -> String {
+    text.replace('-', "\u{2212}")
 }
 
 /// A tick of an axis whose ticks are about `step` apart.
@@ -333,6 +383,17 @@ mod tests {
         let point = |mean: f64| Point { x: 0.0, mean, low: mean, high: mean };
         let points = [point(1.0), point(f64::NAN), point(2.0), point(3.0), point(f64::INFINITY)];
         assert_eq!(finite_runs(&points).map(<[Point]>::len).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn lines_are_cut_at_the_border() {
+        let run: Vec<Point> = [(0.0, 0.0), (1.0, 2.0), (2.0, 2.0), (3.0, 10.0), (4.0, 3.0)]
+            .map(|(x, mean)| Point { x, mean, low: mean, high: mean })
+            .to_vec();
+        let pieces = clipped(&run, 1.0, 6.0);
+        assert_eq!(pieces[0], [(0.5, 1.0), (1.0, 2.0), (2.0, 2.0), (2.5, 6.0)]);
+        assert_eq!(pieces[1].last(), Some(&(4.0, 3.0)));
+        assert_eq!(pieces.len(), 2);
     }
 
     #[test]

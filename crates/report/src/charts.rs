@@ -140,6 +140,7 @@ impl Plan<'_> {
     /// The figure, if any lane has data for it.
     fn draw(&self, run: &Run, styles: &[Style]) -> Result<Option<Figure>> {
         let mut svgs = Vec::new();
+        let mut caption = self.caption.clone();
         for size in self.sizes {
             let lines = run.lanes.iter().zip(styles).map(|(lane, style)| Line {
                 name: display_name(&lane.label),
@@ -159,9 +160,12 @@ impl Plan<'_> {
             if !chart.has_data() {
                 return Ok(None);
             }
+            if let Some(remark) = chart.cut_off().filter(|_| svgs.is_empty()) {
+                caption = format!("{caption} {remark}");
+            }
             svgs.push(Chart { alt: self.alt(&chart), ..chart }.to_svg()?);
         }
-        Ok(Some(Figure { title: self.title, caption: escape(&self.caption), svgs }))
+        Ok(Some(Figure { title: self.title, caption: escape(&caption), svgs }))
     }
 
     /// The picture in words: its title and where each line ends.

@@ -123,7 +123,7 @@ fn results(summary: &Summary, styles: &[Style]) -> String {
             swatch(*style)
         );
         for (name, cell) in &columns {
-            let _ = write!(html, "<td data-label=\"{name}\">{}</td>", cell(lane));
+            let _ = write!(html, "<td data-label=\"{name}\"><span>{}</span></td>", cell(lane));
         }
         html.push_str("</tr>\n");
     }
@@ -187,7 +187,7 @@ fn figure_section(summary: &Summary, styles: &[Style], figures: &[Figure]) -> St
                 (true, 0) => "chart on-wide",
                 (true, _) => "chart on-narrow",
             };
-            let _ = write!(html, "<div class=\"{class}\">{svg}</div>\n");
+            let _ = writeln!(html, "<div class=\"{class}\">{svg}</div>");
         }
         let _ = write!(html, "<figcaption>{}</figcaption>\n</figure>\n", figure.caption);
     }
@@ -201,7 +201,7 @@ fn settings(run: &Run) -> String {
     let mut html = format!(
         "<section>\n<h2>To repeat this run</h2>\n<pre class=\"command\"><code>{}</code></pre>\n\
          <p class=\"note\">One click marks the whole command.</p>\n<h3>Settings</h3>\n<dl class=\"settings\">\n",
-        escape(&command)
+        unbroken(&command)
     );
     for (key, value) in &run.config {
         if NOT_SETTINGS.contains(&key.as_str()) {
@@ -215,6 +215,15 @@ fn settings(run: &Run) -> String {
     html.push_str(&lane_settings(run));
     html.push_str("</section>\n");
     html
+}
+
+/// A command whose flags are not broken at their hyphens.
+fn unbroken(command: &str) -> String {
+    let word = |word: &str| match word.starts_with('-') && word.len() < 32 {
+        true => format!("<span>{}</span>", escape(word)),
+        false => escape(word),
+    };
+    command.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// What each lane was set to, a column a key; nothing where the configuration does not say.

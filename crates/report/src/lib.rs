@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod axis;
 mod charts;
 mod compare;
 mod csv;

@@ -82,6 +82,15 @@ pub fn gap_to_test(lane: &Lane, split: Split) -> Vec<Point> {
     thinned(places.into_values().map(|(x, values)| Point::of(x, &values)).collect())
 }
 
+/// A stretch of steps over which the training loss is averaged.
+#[derive(Default)]
+struct Piece {
+    first: Option<u64>,
+    last: u64,
+    /// Sum and count of each seed.
+    seeds: BTreeMap<u64, (f64, f64)>,
+}
+
 /// The training loss of the batches, averaged over each epoch (over shorter pieces where there are few epochs), drawn at
 /// the middle of what was averaged.
 pub fn training_loss(lane: &Lane) -> Vec<Point> {
@@ -93,26 +102,26 @@ pub fn training_loss(lane: &Lane) -> Vec<Point> {
         Some((per_epoch, epochs)) if epochs >= MIN_EPOCHS => per_epoch * (epochs / MAX_POINTS as f64).ceil().max(1.0),
         _ => (steps / PIECES.min(last + 1) as f64).max(1.0),
     };
-    // (lowest step, highest step, per seed: sum and count) of each piece.
-    let mut pieces: BTreeMap<u64, (u64, u64, BTreeMap<u64, (f64, f64)>)> = BTreeMap::new();
-    let mut nominal_epoch = 1.0;
+    let mut pieces: BTreeMap<u64, Piece> = BTreeMap::new();
+    let mut nominal_epochs = 1.0;
     for (seed, run) in &lane.seeds {
         for row in &run.metrics {
-            let piece = pieces.entry((row.step as f64 / width) as u64).or_insert((u64::MAX, 0, BTreeMap::new()));
-            piece.0 = piece.0.min(row.step);
-            piece.1 = piece.1.max(row.step);
-            let sum = piece.2.entry(*seed).or_insert((0.0, 0.0));
-            sum.0 += row.loss;
-            sum.1 += 1.0;
-            nominal_epoch = f64::max(nominal_epoch, row.epoch + 1.0);
+            let piece = pieces.entry((row.step as f64 / width) as u64).or_default();
+            piece.first = Some(piece.first.map_or(row.step, |first| first.min(row.step)));
+            piece.last = piece.last.max(row.step);
+            let (sum, count) = piece.seeds.entry(*seed).or_default();
+            *sum += row.loss;
+            *count += 1.0;
+            nominal_epochs = f64::max(nominal_epochs, row.epoch + 1.0);
         }
     }
-    let per_epoch = epochs.map_or(steps / nominal_epoch, |(per_epoch, _)| per_epoch);
+    let per_epoch = epochs.map_or(steps / nominal_epochs, |(per_epoch, _)| per_epoch);
     pieces
         .into_values()
-        .map(|(first, last, seeds)| {
-            let means: Vec<f64> = seeds.values().map(|(sum, count)| sum / count).collect();
-            Point::of(0.5 * (first + last + 1) as f64 / per_epoch, &means)
+        .map(|piece| {
+            let means: Vec<f64> = piece.seeds.values().map(|(sum, count)| sum / count).collect();
+            let middle = 0.5 * (piece.first.unwrap_or(0) + piece.last + 1) as f64;
+            Point::of(middle / per_epoch, &means)
         })
         .collect()
 }

@@ -89,7 +89,7 @@ fn the_page_is_whole_and_self_contained() {
     }
     assert_eq!(page.matches("<figure").count(), 7);
     assert_eq!(page.matches("role=\"img\"").count(), 8, "the first picture in two sizes");
-    assert!(page.contains("lowland compare --data fashion-sample"));
+    assert!(page.contains("lowland compare <span>--data</span> fashion-sample"));
     assert!(page.contains("prefers-color-scheme: dark"));
     assert!(page.len() < 600_000, "{}", page.len());
     assert_eq!(page, render(dir.path()).unwrap(), "the same folder gives the same page");
@@ -123,11 +123,9 @@ fn one_seed_gives_no_interval_and_says_so() {
     let summary = summarize(dir.path()).unwrap();
     assert_eq!(summary.comparisons[0].verdict, Verdict::OneSeed);
     assert_eq!(summary.lanes[1].gradients_per_step, 2.0, "a SAM loss was logged");
-    assert!(
-        summary
-            .to_text()
-            .contains("SAM is 10.0 points higher than SGD on the one seed they share, which allows no interval.")
-    );
+    let expected =
+        "At the last epoch SAM is 10.0 points higher than SGD on the one seed they share, which allows no interval.";
+    assert_eq!(summary.reading, [expected]);
     assert!(render(dir.path()).unwrap().contains("one seed: no interval"));
 }
 
@@ -236,6 +234,25 @@ fn no_damage_makes_it_panic() {
             }
         }
         std::fs::write(&path, &whole).unwrap();
+    }
+}
+
+#[test]
+fn one_lane_and_many_lanes_make_a_page() {
+    for count in [1, 14] {
+        let dir = folder(|dir| {
+            let mut rows = EVAL_HEADER.to_owned();
+            for (lane, seed, step) in (0..count * 6).map(|index| (index / 6, index % 2, index % 3)) {
+                rows += &format!("lane{lane},{seed},{step},{step},test,1,0.{}{step},1\n", 50 + lane);
+            }
+            write(dir, r#"{"version": 2, "lanes": null}"#, METRICS_HEADER, &rows);
+        });
+        let summary = summarize(dir.path()).unwrap();
+        assert_eq!((summary.lanes.len(), summary.comparisons.len()), (count, count - 1));
+        assert!(summary.to_text().lines().all(|line| line.chars().count() <= 100));
+        assert!(summary.notices[0].contains("later version"));
+        let page = render(dir.path()).unwrap();
+        assert!(page.contains("Test accuracy") && page.contains("lowland compare <span>--config</span> config.json"));
     }
 }
 

@@ -234,7 +234,12 @@ impl Chart {
             let usual = share(8);
             (if usual - least > most - usual { usual - 0.5 * (most - usual) } else { least }, most)
         } else {
-            let usual = share(95);
+            // One exploding lane must not flatten the others: the lower median of the lines' maxima is the measure.
+            let mut maxima: Vec<f64> = self.lines.iter().map(|line| largest(&line.points)).collect();
+            maxima.retain(|most| most.is_finite());
+            maxima.sort_by(f64::total_cmp);
+            let typical = maxima.get(maxima.len().saturating_sub(1) / 2).copied().unwrap_or(most);
+            let usual = share(95).min(typical);
             (least, most.min(usual + 2.0 * (usual - least).max(0.5 * usual.abs())))
         };
         let span = (to - from).max(1e-9);
@@ -251,6 +256,11 @@ impl Chart {
         }
         (low, high)
     }
+}
+
+/// The largest finite mean; minus infinity where there is none.
+fn largest(points: &[Point]) -> f64 {
+    points.iter().map(|point| point.mean).filter(|mean| mean.is_finite()).fold(f64::NEG_INFINITY, f64::max)
 }
 
 /// A marker as a small polygon around a place.

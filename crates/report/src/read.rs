@@ -93,14 +93,12 @@ impl Lane {
         self.settings.get("optimizer").and_then(Value::as_str).unwrap_or(&self.label)
     }
 
-    /// Gradients that one step computes: stated by the configuration, else 2 where a SAM loss was logged.
+    /// Gradients that one step computes: stated by the configuration, else one more than its ascent steps where a SAM
+    /// loss was logged or the optimizer is of SAM's kind.
     pub fn gradients_per_step(&self) -> f64 {
-        let stated = self.number("gradients_per_step").filter(|count| *count > 0.0);
-        stated.unwrap_or(if self.has_sam_loss {
-            1.0 + self.number("ascent_steps").unwrap_or(1.0).max(1.0)
-        } else {
-            1.0
-        })
+        let climbs = self.has_sam_loss || (self.optimizer().contains("sam") && self.number("rho") != Some(0.0));
+        let guessed = if climbs { 1.0 + self.number("ascent_steps").unwrap_or(1.0).max(1.0) } else { 1.0 };
+        self.number("gradients_per_step").filter(|count| *count > 0.0).unwrap_or(guessed)
     }
 
     /// Whether the lane climbs before it descends.

@@ -161,25 +161,29 @@ fn notices(run: &Run) -> Vec<String> {
     let mut notices = run.notices.clone();
     for lane in &run.lanes {
         let last = lane.last_step();
+        let mut diverged: Vec<String> = Vec::new();
         for (seed, rows) in &lane.seeds {
             let told = run.notices.iter().any(|note| {
-                note.contains(&lane.label) && note.contains(&format!("seed {seed} ")) && note.contains("diverged")
+                let names_seed = note.contains(&format!("seed {seed} ")) || note.contains("all seeds");
+                names_seed && note.contains(&lane.label) && note.contains("diverged")
             });
             let at = rows.evaluations.values().filter_map(|split| split.keys().next_back()).max().copied().unwrap_or(0);
-            if let Some(step) = rows.diverged_at {
-                if !told {
-                    notices.push(format!(
-                        "Lane {} seed {seed} diverged: its loss is not a finite number at step {step}. Its accuracy \
-                         still counts in the means, a loss that is no number does not.",
-                        lane.label
-                    ));
-                }
-            } else if at < last {
-                notices.push(format!(
+            match rows.diverged_at {
+                Some(step) if !told => diverged.push(format!("seed {seed} from step {step}")),
+                None if at < last => notices.push(format!(
                     "Lane {} seed {seed} stops at step {at} while other seeds reach {last}; its last row is used.",
                     lane.label
-                ));
+                )),
+                _ => {}
             }
+        }
+        if !diverged.is_empty() {
+            notices.push(format!(
+                "Lane {} diverged: its loss is not a finite number in {}. Accuracies measured there still count in the \
+                 means, losses that are no number do not.",
+                lane.label,
+                diverged.join(", ")
+            ));
         }
         if let Some(planned) = lane.number("steps").filter(|planned| *planned > last as f64) {
             notices.push(format!(

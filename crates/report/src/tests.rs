@@ -143,7 +143,10 @@ fn diverged_and_unfinished_lanes_are_named() {
     let summary = summarize(dir.path()).unwrap();
     assert_eq!((summary.lanes[1].diverged[0].seed, summary.lanes[1].diverged[0].step), (2, 13));
     assert!(
-        summary.notices.iter().any(|note| note.starts_with("Lane sam seed 2 diverged") && note.contains("step 13"))
+        summary
+            .notices
+            .iter()
+            .any(|note| note.starts_with("Lane sam diverged") && note.contains("seed 2 from step 13"))
     );
     assert!(summary.notices.iter().any(|note| note.contains("Lane sgd is not finished") && note.contains("20 of 40")));
     let page = render(dir.path()).unwrap();

@@ -7,8 +7,8 @@ use crate::read::{Evaluation, Lane, SeedRun, Split};
 use crate::stats::Estimate;
 use crate::summary::{LaneSummary, best_on_validation, last_evaluation};
 
-/// More SAM lanes than this are compared in the table but not in words.
-const LANES_IN_WORDS: usize = 2;
+/// More lanes than this are compared in the table but not in words.
+const LANES_IN_WORDS: usize = 3;
 
 /// What two lanes are compared at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -237,6 +237,10 @@ pub fn reading(lanes: &[LaneSummary], comparisons: &[Comparison]) -> Vec<String>
         if subjects.len() > LANES_IN_WORDS {
             sentences.push("The table of differences has the other lanes.".to_owned());
             break;
+        }
+        // The first lane's comparisons all stand in words, of the others the one that comes first.
+        if subjects.len() > 1 && comparison.kind != ComparisonKind::LastEpoch {
+            continue;
         }
         sentences.push(comparison.sentence(lanes, &mut explained));
     }

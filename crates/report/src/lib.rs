@@ -1,8 +1,8 @@
 //! A run folder becomes one self-contained HTML page, and the table that the program prints.
 //!
 //! The crate reads files and nothing else: `config.json`, `metrics.csv`, `eval.csv` and, where there is one, `notes.json`.
-//! The walk of the data is [`read`] (files to rows) to [`summary`] (rows to estimates and sentences) to [`text`] (a table
-//! for the terminal) and [`html`] (the page, with the pictures of [`charts`]).
+//! The walk of the data is `read` (files to rows) to `summary` (rows to estimates and sentences) to `text` (a table
+//! for the terminal) and `html` (the page, with the pictures of `charts`).
 //!
 //! ```no_run
 //! # fn main() -> Result<(), lowland_report::Error> {

@@ -4,7 +4,7 @@
 #import shared/rows
 #import shared/hyper
 
-struct Loss { batch: u32, classes: u32, classes4: u32, stride: u32, outcome_stride: u32 }
+struct Loss { batch: u32, classes: u32, classes4: u32, stride: u32, outcome_offset: u32 }
 
 @group(0) @binding(0) var<uniform> p: Loss;
 @group(0) @binding(1) var<uniform> rows: Rows;
@@ -45,7 +45,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
   let right = select(0.0, 1.0, above == 0u && mine == highest);
   let top5 = select(0.0, 1.0, above < 5u && mine <= highest);
   let kind = select(f32((word >> 16u) & 1u), -1.0, (word >> 31u) == 1u);
-  outcome[r.work * p.outcome_stride + i] = vec4f(loss, right, top5, kind);
+  outcome[p.outcome_offset + r.work * p.batch + i] = vec4f(loss, right, top5, kind);
   if EVAL { return; }
   for (var c = 0u; c < p.classes4 * 4u; c++) {
     let q = select(off, 1.0 - smoothing + off, c == label);

@@ -4,7 +4,7 @@
 #import shared/clock
 #import shared/gradient_norm
 
-struct Log { batch: u32, outcome_stride: u32, ascent_outcome: u32, slices: u32, lanes: u32, ring: u32 }
+struct Log { batch: u32, ascent_offset: u32, slices: u32, lanes: u32, ring: u32 }
 struct Record { clean: vec4f, flipped: vec4f, grad_norm: f32, ascent_loss: f32, unused: vec2f }
 
 @group(0) @binding(0) var<uniform> p: Log;
@@ -24,12 +24,12 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u
   var clean = vec4f(0.0);                                    // loss, correct, among the top 5, count
   var flipped = vec4f(0.0);
   var ascent = 0.0;
-  let base = r.work * p.outcome_stride;
+  let base = r.work * p.batch;
   for (var i = li; i < p.batch; i += 64u) {
     let o = outcome[base + i];
     if o.w == 0.0 { clean += vec4f(o.xyz, 1.0); }
     if o.w == 1.0 { flipped += vec4f(o.xyz, 1.0); }
-    ascent += outcome[p.ascent_outcome + base + i].x;
+    ascent += outcome[p.ascent_offset + base + i].x;
   }
   clean_tree[li] = clean;
   flipped_tree[li] = flipped;

@@ -5,5 +5,7 @@ pub mod error;
 pub mod gpu;
 pub mod model;
 pub mod optim;
+pub mod plan;
 pub mod rng;
+pub mod train;
 pub use error::{Error, Result};

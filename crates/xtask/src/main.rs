@@ -1,2 +1,51 @@
-//! The chores of this workspace.
-fn main() {}
+//! The chores of this workspace, run as `cargo xtask COMMAND`. Every command is safe to repeat and installs what it
+//! needs. Exit code 0: done; 1: something that was run failed; 2: it could not start, and the message says what to do.
+
+mod apt;
+mod check;
+mod demo;
+mod shell;
+mod summary;
+mod test;
+mod vulkan;
+mod wasm;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+The chores of this workspace. Each is safe to repeat and installs what it needs.
+
+cargo xtask demo               train SAM against SGD on images that ship with the project; a table and a report
+cargo xtask test               run every test: unit, integration, documentation, and the core's build for the browser
+cargo xtask test -- ARGS       run `cargo nextest run --workspace ARGS` alone, for example: cargo xtask test -- rng
+cargo xtask check              format, lints, documentation, licences, spelling, and the builds for other systems
+cargo xtask help               this text
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1).peekable();
+    let command = args.next().unwrap_or_default();
+    args.next_if(|arg| arg == "--");
+    let rest: Vec<String> = args.collect();
+    let outcome = match command.as_str() {
+        "demo" => refuse(&rest).and_then(|()| demo::demo()),
+        "test" => test::test(&rest),
+        "check" => refuse(&rest).and_then(|()| check::check()),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        "" => Err(anyhow::anyhow!("no command given\n\n{HELP}")),
+        unknown => Err(anyhow::anyhow!("there is no command `{unknown}`\n\n{HELP}")),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::from(2)
+    })
+}
+
+/// Arguments that a command would silently ignore are an error.
+fn refuse(rest: &[String]) -> anyhow::Result<()> {
+    anyhow::ensure!(rest.is_empty(), "this command takes no arguments, but got: {}", rest.join(" "));
+    Ok(())
+}

@@ -13,13 +13,10 @@ pub(crate) struct LossBuffers {
     pub(crate) labels: BufferId,
     /// The lanes' settings.
     pub(crate) hyper: BufferId,
-    /// Loss, correct, top 5 and kind, `[row of work][example]`.
+    /// Loss, correct, top 5 and kind, `[row of work][example]`, from `outcome_offset` vec4s on.
     pub(crate) outcome: BufferId,
-}
-
-/// Vec4s between the outcomes of two rows of work.
-pub(crate) fn outcome_stride(batch: usize) -> usize {
-    batch
+    /// Where this pass's outcomes start.
+    pub(crate) outcome_offset: usize,
 }
 
 pub(super) fn record(logits: &Edge, classes: usize, buffers: LossBuffers, e: &mut Emitter<'_>) {
@@ -29,7 +26,7 @@ pub(super) fn record(logits: &Edge, classes: usize, buffers: LossBuffers, e: &mu
         classes: classes as u32,
         classes4: classes4 as u32,
         stride: (e.sizes.batch * classes4 * 4) as u32,
-        outcome_stride: outcome_stride(e.sizes.batch) as u32,
+        outcome_offset: buffers.outcome_offset as u32,
     };
     let overrides = [("EVAL", f64::from(u8::from(!e.trains())))];
     let grad = logits.grad.unwrap_or(e.arenas.unused);

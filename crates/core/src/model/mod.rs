@@ -12,7 +12,7 @@ mod tensor;
 pub use batch_norm::BatchNorm;
 pub use conv::{Conv2d, Dense};
 pub use layer::{Arenas, Edge, Emitter, Layer, Mode, Node, Pass, Sizes};
-pub(crate) use loss::outcome_stride;
+pub(crate) use loss::LossBuffers;
 pub use pool::{GlobalAvgPool, MaxPool};
 pub use tensor::{Init, Kind, Parameter, Tensor};
 
@@ -87,7 +87,7 @@ impl Model {
         let input = self.output();
         let output =
             layer.output(input).map_err(|why| Error::input(format!("layer {name} of {}: {why}.", self.name)))?;
-        let mut add = |list: Vec<Parameter>, tensors: &mut Vec<Tensor>, floats: &mut usize| {
+        let add = |list: Vec<Parameter>, tensors: &mut Vec<Tensor>, floats: &mut usize| {
             let first = tensors.len();
             for Parameter { name: own, kind, init } in list {
                 tensors.push(Tensor { name: format!("{name}.{own}"), kind, init, offset: *floats });
@@ -156,8 +156,8 @@ impl Model {
         self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).sum()
     }
 
-    /// Declares the tensors between the layers.
-    pub(crate) fn connect(&self, recording: &mut Recording, sizes: Sizes) -> Result<Network<'_>> {
+    /// Declares the tensors between the layers, their gradients where it `trains`.
+    pub(crate) fn connect(&self, recording: &mut Recording, sizes: Sizes, trains: bool) -> Result<Network<'_>> {
         if (self.output().channels, self.output().height * self.output().width) != (self.classes, 1) {
             return Err(Error::input(format!(
                 "{} ends with {}, but the data has {} classes.",
@@ -166,10 +166,13 @@ impl Model {
                 self.classes
             )));
         }
+        if self.layers.is_empty() {
+            return Err(Error::input(format!("{} has no layers.", self.name)));
+        }
         let edge = |recording: &mut Recording, shape: Shape, activation, by_data: bool| {
             let mut edge = Edge {
                 shape,
-                value: recording.buffer("", 0),
+                value: recording.buffer("activations", 0),
                 saved: crate::gpu::BufferId::default(),
                 grad: None,
                 activation,
@@ -182,7 +185,7 @@ impl Model {
             if edge.activation.is_some_and(crate::config::Activation::saves_input) {
                 edge.saved = recording.buffer("pre-activation", bytes);
             }
-            if !by_data {
+            if trains && !by_data {
                 edge.grad = Some(recording.buffer("gradient", bytes));
             }
             edge
@@ -221,6 +224,11 @@ impl Network<'_> {
         &self.nodes[0].1.input
     }
 
+    /// The last layer's output.
+    pub(crate) fn logits(&self) -> &Edge {
+        &self.nodes[self.nodes.len() - 1].1.output
+    }
+
     /// Records a pass: forward, loss, and backward where it trains.
     pub(crate) fn record(
         &mut self,
@@ -228,7 +236,7 @@ impl Network<'_> {
         arenas: Arenas,
         family: Family,
         pass: Pass,
-        loss: loss::LossBuffers,
+        loss: LossBuffers,
     ) -> Vec<Dispatch> {
         let mut emitter = Emitter {
             recording,
@@ -253,8 +261,6 @@ impl Network<'_> {
         emitter.dispatches
     }
 }
-
-pub(crate) use loss::LossBuffers;
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

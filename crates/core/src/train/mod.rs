@@ -1,0 +1,13 @@
+//! Training: the trainer that replays a plan, what it tells, and the state that goes on from run to run.
+
+mod evaluate;
+mod event;
+mod state;
+mod trainer;
+mod work;
+
+pub use crate::plan::Lane;
+pub use evaluate::Evaluator;
+pub use event::{Evaluation, Event, Part, StepMetrics, Trouble};
+pub use state::{LaneState, Snapshot, read_tensors, write_tensors};
+pub use trainer::{Setup, Trainer};

@@ -1,0 +1,113 @@
+//! The state of lanes on the host, and its safetensors form: PyTorch's names, shapes and layouts.
+
+use crate::model::{Model, Tensor};
+use crate::{Error, Result};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::HashMap;
+
+/// All lanes at one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Steps done.
+    pub step: u64,
+    /// The lanes, in the trainer's order.
+    pub lanes: Vec<LaneState>,
+}
+
+/// One lane in the arenas' layout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaneState {
+    /// Weights: w, never w + e.
+    pub weights: Vec<f32>,
+    /// Running statistics.
+    pub running: Vec<f32>,
+    /// The base optimizer's moments (momentum; Adam's two).
+    pub moments: Vec<Vec<f32>>,
+}
+
+/// The prefix of a moment's tensors in a checkpoint; files without them are plain weights.
+fn moment_prefix(moment: usize) -> String {
+    format!("optimizer.{moment}.")
+}
+
+const BATCHES: &str = "num_batches_tracked";
+
+/// Names and tensors of a lane: parameters, running statistics with their step count, and moments.
+pub fn write_tensors(model: &Model, state: &LaneState, step: u64, metadata: HashMap<String, String>) -> Result<Vec<u8>> {
+    let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    let mut add = |prefix: &str, list: &[Tensor], arena: &[f32]| {
+        for tensor in list {
+            let bytes = bytemuck::cast_slice(&tensor.unpack(arena)).to_vec();
+            tensors.push((format!("{prefix}{}", tensor.name), Dtype::F32, tensor.kind.shape(), bytes));
+        }
+    };
+    add("", model.parameters(), &state.weights);
+    add("", model.running(), &state.running);
+    for (i, moment) in state.moments.iter().enumerate() {
+        add(&moment_prefix(i), model.parameters(), moment);
+    }
+    for mean in model.running().iter().filter_map(|t| t.name.strip_suffix("running_mean")) {
+        tensors.push((format!("{mean}{BATCHES}"), Dtype::I64, Vec::new(), (step as i64).to_le_bytes().to_vec()));
+    }
+    let views = tensors
+        .iter()
+        .map(|(name, dtype, shape, bytes)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
+    views
+        .and_then(|views| safetensors::serialize(views, Some(metadata)))
+        .map_err(|e| Error::run(format!("a checkpoint could not be written: {e}")))
+}
+
+/// Reads a lane that [`write_tensors`] or PyTorch wrote. `source` names the file in messages. Moments are read where
+/// `moments` of them are there, all or none.
+///
+/// # Errors
+/// [`Error::Input`] for a damaged file, and for tensors of another model, by name.
+pub fn read_tensors(model: &Model, bytes: &[u8], source: &str, moments: usize) -> Result<LaneState> {
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|e| Error::input(format!("{source} is not a whole safetensors file: {e}. Take another checkpoint.")))?;
+    let fill = |prefix: &str, list: &[Tensor], floats: usize| -> Result<Vec<f32>> {
+        let mut arena = vec![0.0; floats];
+        for tensor in list {
+            let name = format!("{prefix}{}", tensor.name);
+            let view = file.tensor(&name).map_err(|_| {
+                let there: Vec<_> = file.names().into_iter().take(6).collect();
+                Error::input(format!(
+                    "{source} has no tensor {name}, which {} needs; it has {}. Give the model it belongs to with --model.",
+                    model.name(),
+                    there.join(", ")
+                ))
+            })?;
+            if view.shape() != tensor.kind.shape() {
+                return Err(Error::input(format!(
+                    "{source}: {name} has shape {:?}, {} needs {:?}. Give the model it belongs to with --model.",
+                    view.shape(),
+                    model.name(),
+                    tensor.kind.shape()
+                )));
+            }
+            tensor.pack(&floats_of(&view, &name, source)?, &mut arena);
+        }
+        Ok(arena)
+    };
+    let weights = fill("", model.parameters(), model.parameter_floats())?;
+    let running = fill("", model.running(), model.running_floats())?;
+    let first = model.parameters().first().map_or("", |t| t.name.as_str());
+    let there = (0..moments).filter(|i| file.tensor(&format!("{}{first}", moment_prefix(*i))).is_ok()).count();
+    let moments = (0..there)
+        .map(|i| fill(&moment_prefix(i), model.parameters(), model.parameter_floats()))
+        .collect::<Result<_>>()?;
+    Ok(LaneState { weights, running, moments })
+}
+
+fn floats_of(view: &TensorView<'_>, name: &str, source: &str) -> Result<Vec<f32>> {
+    match view.dtype() {
+        Dtype::F32 => Ok(view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()),
+        Dtype::F64 => Ok(view
+            .data()
+            .chunks_exact(8)
+            .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32)
+            .collect()),
+        other => Err(Error::input(format!("{source}: {name} is {other:?}; only F32 and F64 are read."))),
+    }
+}

@@ -1,1 +1,65 @@
-//! What the whole-engine tests share.
+//! What the whole-engine tests share: one device per tile family, benches that run kernels between sentinels, layers
+//! with random contents, and comparisons that name the worst element.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+#[path = "support/bench.rs"]
+pub mod bench;
+#[path = "support/compare.rs"]
+pub mod compare;
+#[path = "support/coverage.rs"]
+pub mod coverage;
+#[path = "support/layer.rs"]
+pub mod layer;
+#[path = "support/layout.rs"]
+pub mod layout;
+
+use lowland::config::Activation;
+use lowland::gpu::{Family, Gpu, GpuOptions};
+use std::sync::OnceLock;
+
+/// Both tile families, which every adapter runs.
+pub const FAMILIES: [Family; 2] = [Family::Register, Family::Shared];
+
+/// The activations of the engine beside those of the twins.
+pub const ACTIVATIONS: [(Activation, lowland_reference::Activation); 5] = [
+    (Activation::Relu, lowland_reference::Activation::Relu),
+    (Activation::LeakyRelu, lowland_reference::Activation::LeakyRelu),
+    (Activation::Gelu, lowland_reference::Activation::Gelu),
+    (Activation::Silu, lowland_reference::Activation::Silu),
+    (Activation::Tanh, lowland_reference::Activation::Tanh),
+];
+
+/// The process's device with the kernels of `family`, or `None` where this machine has no adapter.
+///
+/// # Panics
+/// Without an adapter where `REQUIRE_GPU=1`: there a test that cannot run has failed.
+pub fn gpu(family: Family) -> Option<&'static Gpu> {
+    static DEVICES: [OnceLock<Option<Gpu>>; 2] = [const { OnceLock::new() }; 2];
+    let place = usize::from(family == Family::Shared);
+    let open = || match pollster::block_on(Gpu::open(&GpuOptions { family: Some(family), ..GpuOptions::default() })) {
+        Ok(gpu) => Some(gpu),
+        Err(error) => {
+            let required = std::env::var("REQUIRE_GPU").is_ok_and(|value| value == "1");
+            assert!(!required, "REQUIRE_GPU=1, but: {error}");
+            eprintln!("SKIPPED, no GPU: {error}\nSet REQUIRE_GPU=1 to make this a failure.");
+            None
+        }
+    };
+    DEVICES[place].get_or_init(open).as_ref()
+}
+
+/// The device for kernels that have no families.
+pub fn any_gpu() -> Option<&'static Gpu> {
+    gpu(Family::Register)
+}
+
+/// The twin of an activation.
+pub fn twin(activation: Activation) -> lowland_reference::Activation {
+    ACTIVATIONS.iter().find(|(engine, _)| *engine == activation).expect("the list is whole").1
+}
+
+/// `ACTIVATION` in the kernels: the order of [`ACTIVATIONS`], counted from 1; 0 is none.
+pub fn activation_code(activation: Option<Activation>) -> f64 {
+    let place = |wanted| ACTIVATIONS.iter().position(|(engine, _)| *engine == wanted).expect("the list is whole");
+    activation.map_or(0.0, |wanted| place(wanted) as f64 + 1.0)
+}

@@ -1,5 +1,5 @@
 // SGD as in PyTorch: d = g + decay w; v = momentum v + (1 - dampening) d, first v = d; w -= lr (d + momentum v) with
-// Nesterov, lr v without.
+// Nesterov, lr v without. Without momentum v = d always: there is no buffer that dampening could slow.
 #import shared/rows
 #import shared/clock
 #import shared/hyper
@@ -23,7 +23,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
   let i = r.lane * p.stride + id.x;
   let w = weights[i];
   let d = grads[r.work * p.stride + id.x] + h.weight_decay * w;
-  let v = select(h.momentum * velocity[i] + (1.0 - h.dampening) * d, d, clock.step == 0u);
+  let v = select(h.momentum * velocity[i] + (1.0 - h.dampening) * d, d, clock.step == 0u || h.momentum == 0.0);
   velocity[i] = v;
   weights[i] = w - scheduled[clock.step % p.table * p.lanes + r.lane].lr * select(v, d + h.momentum * v, h.nesterov > 0.0);
 }

@@ -1,0 +1,27 @@
+//! Every kernel has a test that holds it against its twin.
+
+use lowland_tests::coverage::COVERAGE;
+use std::collections::BTreeSet;
+
+#[test]
+fn every_kernel_has_a_test() {
+    let all: BTreeSet<&str> = lowland_shaders::KERNELS.iter().map(|kernel| kernel.name).collect();
+    let tested: BTreeSet<&str> = COVERAGE.iter().flat_map(|(_, kernels)| kernels.iter().copied()).collect();
+    assert!(!all.is_empty());
+    assert_eq!(all, tested, "kernels on the left, tested ones on the right (tests/support/coverage.rs)");
+}
+
+#[test]
+fn every_test_of_the_list_closes_by_checking_what_it_launched() {
+    let sources = [
+        include_str!("conv.rs"),
+        include_str!("norm_and_pool.rs"),
+        include_str!("loss.rs"),
+        include_str!("optim.rs"),
+        include_str!("data.rs"),
+    ]
+    .concat();
+    for (name, _) in COVERAGE {
+        assert!(sources.contains(&format!("covers(\"{name}\")")), "no test calls covers(\"{name}\")");
+    }
+}

@@ -1,0 +1,59 @@
+//! Which test is answerable for which kernel.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+/// Each kernel test with the kernels that it launches; `kernels/coverage.rs` holds it against the list of all kernels,
+/// and each test against what it launched.
+pub const COVERAGE: &[(&str, &[&str])] = &[
+    (
+        "conv",
+        &[
+            "conv_forward_register",
+            "conv_forward_shared",
+            "conv_grad_input_register",
+            "conv_grad_input_shared",
+            "conv_grad_weight_register",
+            "conv_grad_weight_shared",
+            "reduce_slices",
+        ],
+    ),
+    (
+        "batch norm",
+        &[
+            "batch_norm_stats",
+            "batch_norm_finish",
+            "batch_norm_apply",
+            "batch_norm_grad_stats",
+            "batch_norm_grad_finish",
+            "batch_norm_grad_apply",
+        ],
+    ),
+    ("max pool", &["max_pool_forward", "max_pool_backward"]),
+    ("global average pool", &["global_avg_pool_forward", "global_avg_pool_backward"]),
+    ("loss", &["softmax_cross_entropy"]),
+    ("norm and ascent", &["norm_squares", "ascend"]),
+    ("sgd", &["sgd"]),
+    ("adamw", &["adamw"]),
+    ("log", &["log"]),
+    ("gather", &["gather"]),
+    ("init", &["init"]),
+];
+
+static LAUNCHED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+
+/// Notes kernels as launched in this process.
+pub(crate) fn launched(kernels: impl Iterator<Item = &'static str>) {
+    LAUNCHED.lock().unwrap().extend(kernels);
+}
+
+/// The end of the test `name` of [`COVERAGE`]: it must have launched its kernels.
+///
+/// # Panics
+/// Where it has not.
+pub fn covers(name: &str) {
+    let (_, kernels) = COVERAGE.iter().find(|(own, _)| *own == name).expect("a test of the list");
+    let launched = LAUNCHED.lock().unwrap();
+    let missing: Vec<_> = kernels.iter().filter(|kernel| !launched.contains(*kernel)).collect();
+    assert!(missing.is_empty(), "the test {name} is said to launch {missing:?}, but did not");
+}

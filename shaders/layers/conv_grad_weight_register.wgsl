@@ -2,6 +2,7 @@
 // blocks of 4 input x 4 output channels an invocation. A block row is a (tap, input vec4); the bias is one more, whose
 // x is 1. The sum is cut into slices of output rows (split-K); with several, reduce_slices.wgsl adds them in order.
 #import shared/rows
+#import shared/index
 #import shared/geometry
 
 @group(0) @binding(0) var<uniform> g: Geometry;
@@ -46,11 +47,13 @@ fn store_block(k: u32, index: u32, blocks: u32, o0: u32, c: u32) {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u32) {
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
   let blocks = g.kernel_height * g.kernel_width * g.in_channels4 + select(0u, 1u, BIAS);
   let pairs = (blocks + 1u) / 2u;
   let columns = (g.out_channels4 + 1u) / 2u;
-  let id = wg.x * 64u + li;
+  let id = workgroup_index(wg, groups) * 64u + li;
   let slice = id / (pairs * columns);
   if slice >= g.slices { return; }
   let first = id % pairs * 2u;

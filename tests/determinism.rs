@@ -52,8 +52,9 @@ fn alone_and_beside_others(gpu: &Gpu, title: &str, job: &Job, alone: &[usize]) -
             same_bits(&format!("{what}, alone"), &alone.bits(0, 0), &together.bits(index, 0));
         }
     }
-    let ends: Vec<_> = together.end().lanes.iter().map(|state| bits(&state.weights)).collect();
+    let ends: Vec<_> = together.end().lanes.iter().map(|state| &state.weights).collect();
     for (index, end) in ends.iter().enumerate() {
+        // Those that diverged are no numbers, and so equal to none.
         assert!(!ends[..index].contains(end), "{title}: lane {index} is another's copy");
     }
     together.troubles
@@ -204,23 +205,20 @@ fn a_gradient_of_0_has_no_ascent() {
     assert_eq!(story.troubles, []);
 }
 
-/// An enormous rho kills every ReLU: what is left is the head's bias, and it says the same of every input.
+/// A large rho kills the ReLUs: what is left is the head's bias, and it says the same of every input.
 #[test]
 fn a_collapsed_lane_is_named_and_its_neighbour_goes_on() {
     let Some(gpu) = any_gpu() else { return };
-    let lanes = ["sgd: optimizer=sgd lr=0.05", "huge: optimizer=sam rho=30 lr=0.05"];
     let settings = json!({
-        "data": "fashion-sample", "train_limit": 500, "test_limit": 200, "model": "mlp:16,16", "batch": 50,
-        "steps": 150, "eval_every": 50, "lane": lanes,
+        "data": "fashion-sample", "test_limit": 200, "model": "mlp:16,16", "batch": 50, "steps": 150, "eval_every": 50,
+        "lane": ["sgd: optimizer=sgd lr=0.05", "large: optimizer=sam rho=1 lr=0.1"],
     });
     let job = Job::new(&settings);
     let story = job.run(gpu);
-    println!("{:?}\n{:?} {:?}", story.troubles, story.last_on(Part::Test, 1), story.last_on(Part::Test, 0));
-    assert_eq!(
-        story.troubles.iter().map(|(lane, _, trouble)| (*lane, *trouble)).collect::<Vec<_>>(),
-        [(1, Trouble::Collapsed)]
-    );
+    let troubles: Vec<_> = story.troubles.iter().map(|(lane, _, trouble)| (*lane, *trouble)).collect();
+    assert_eq!(troubles, [(1, Trouble::Collapsed)]);
+    let [fine, collapsed] = [0, 1].map(|lane| story.last_on(Part::Test, lane));
+    assert!((collapsed.loss - 10f32.ln()).abs() < 0.01 && fine.accuracy > 0.6, "{collapsed:?} {fine:?}");
     let alone = job.run_as(gpu, job.only(&[0]), None, LONG);
     same_bits("beside a collapsed lane", &story.bits(0, 0), &alone.bits(0, 0));
-    assert!(story.last_on(Part::Test, 0).accuracy > 0.5);
 }

@@ -1,5 +1,7 @@
 //! Parses, validates and lints every kernel with naga and writes the tables that Rust uses.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a build script reports by panicking")]
+
 use naga::{AddressSpace, ImageClass, Module, ScalarKind, StorageAccess, TypeInner, front::wgsl, valid};
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, path::PathBuf};
 

@@ -70,6 +70,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
       let c = f % c4 * 4u;
       let at = f / c4;
       v = vec4f(image_feature(base, at, c), image_feature(base, at, c + 1u), image_feature(base, at, c + 2u), image_feature(base, at, c + 3u));
+    } else if BYTES && p.pixels % 4u == 0u {
+      let s = scaling[4u * f / p.pixels];                    // the four share a word and a channel
+      v = (vec4f(unpack4xU8(data[base + f])) - s.x) * s.y;
     } else {
       v = vec4f(feature(base, 4u * f), feature(base, 4u * f + 1u), feature(base, 4u * f + 2u), feature(base, 4u * f + 3u));
     }

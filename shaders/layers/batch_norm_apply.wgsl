@@ -1,5 +1,6 @@
 // y = activate(x * scale + shift), per channel.
 #import shared/rows
+#import shared/index
 #import shared/norm
 #import shared/activation
 
@@ -13,11 +14,14 @@
 override SAVE_Z: bool = false;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
-  if id.x >= p.count * p.channels4 { return; }
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
+  let id = workgroup_index(wg, groups) * 64u + li;
+  if id >= p.count * p.channels4 { return; }
   let r = rows.row[wg.z];
-  let n = (r.work * p.channels4 + id.x % p.channels4) * 4u;
-  let o = r.work * p.stride + id.x;
+  let n = (r.work * p.channels4 + id % p.channels4) * 4u;
+  let o = r.work * p.stride + id;
   let value = x[o] * norm[n + 2u] + norm[n + 3u];
   y[o] = activate(value);
   if SAVE_Z { z[o] = value; }

@@ -1,6 +1,7 @@
 // dx = gamma / deviation * (dy - mean(dy) - xhat * mean(dy * xhat)) * derivative(saved): the gradient through the batch's
 // own statistics, before the activation that made x.
 #import shared/rows
+#import shared/index
 #import shared/norm
 #import shared/activation
 
@@ -14,11 +15,14 @@
 @group(0) @binding(7) var<storage, read_write> dx: array<vec4f>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
-  if id.x >= p.count * p.channels4 { return; }
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
+  let id = workgroup_index(wg, groups) * 64u + li;
+  if id >= p.count * p.channels4 { return; }
   let r = rows.row[wg.z];
-  let c = r.work * p.channels4 + id.x % p.channels4;
-  let o = r.work * p.stride + id.x;
+  let c = r.work * p.channels4 + id % p.channels4;
+  let o = r.work * p.stride + id;
   let xhat = (x[o] - norm[c * 4u]) * norm[c * 4u + 1u];
   dx[o] = norm[c * 4u + 2u] * (dy[o] - means[c * 2u] - xhat * means[c * 2u + 1u]) * derivative(saved[o]);
 }

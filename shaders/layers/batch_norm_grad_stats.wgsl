@@ -1,5 +1,6 @@
 // Per slice of pixels and channel: the sum of dy and of dy * (x - mean) / deviation.
 #import shared/rows
+#import shared/index
 #import shared/norm
 
 @group(0) @binding(0) var<uniform> p: BatchNorm;
@@ -10,9 +11,12 @@
 @group(0) @binding(5) var<storage, read_write> partial: array<vec4f>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
-  let c = id.x % p.channels4;
-  let slice = id.x / p.channels4;
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
+  let id = workgroup_index(wg, groups) * 64u + li;
+  let c = id % p.channels4;
+  let slice = id / p.channels4;
   if slice >= p.slices { return; }
   let r = rows.row[wg.z];
   let n = (r.work * p.channels4 + c) * 4u;

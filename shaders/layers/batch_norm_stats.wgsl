@@ -1,6 +1,7 @@
 // Mean and sum of squared deviations of each slice of pixels, per channel. Deviations are taken from the slice's first
 // pixel, so that a large mean does not eat the variance.
 #import shared/rows
+#import shared/index
 #import shared/norm
 
 @group(0) @binding(0) var<uniform> p: BatchNorm;
@@ -9,9 +10,12 @@
 @group(0) @binding(3) var<storage, read_write> partial: array<vec4f>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
-  let c = id.x % p.channels4;
-  let slice = id.x / p.channels4;
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
+  let id = workgroup_index(wg, groups) * 64u + li;
+  let c = id % p.channels4;
+  let slice = id / p.channels4;
   if slice >= p.slices { return; }
   let r = rows.row[wg.z];
   let begin = slice * p.per_slice;

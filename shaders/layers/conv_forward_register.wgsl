@@ -1,6 +1,7 @@
 // y = activate(conv(x, w) + b), register tiles only (software adapters): 8 pixels x 8 output channels an invocation.
 // Helpers are called with literal indices so that the private arrays become registers; loops over them do not.
 #import shared/rows
+#import shared/index
 #import shared/geometry
 #import shared/activation
 
@@ -50,13 +51,15 @@ fn store(i: u32, first: u32, y0: u32, c: u32) {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u32) {
-  let id = wg.x * 64u + li;
-  let groups = (g.batch * g.out_height * g.out_width + 7u) / 8u;
-  let c0 = id / groups * 2u;
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
+  let id = workgroup_index(wg, groups) * 64u + li;
+  let runs = (g.batch * g.out_height * g.out_width + 7u) / 8u;
+  let c0 = id / runs * 2u;
   if c0 >= g.out_channels4 { return; }
   let c1 = min(c0 + 1u, g.out_channels4 - 1u);
-  let first = id % groups * 8u;
+  let first = id % runs * 8u;
   let r = rows.row[wg.z];
   let x0 = select(r.work, r.data, g.in_by_data == 1u) * g.in_stride;
   let w_base = r.weights * g.weight_stride;

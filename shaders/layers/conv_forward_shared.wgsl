@@ -1,6 +1,7 @@
 // y = activate(conv(x, w) + b), register tiles fed from workgroup memory (GPUs): a workgroup makes 64 pixels x 64 output
 // channels, an invocation 4 x 4, over 16 input values of the flattened (tap, input channel) axis at a time.
 #import shared/rows
+#import shared/index
 #import shared/geometry
 #import shared/activation
 
@@ -31,21 +32,26 @@ fn store(i: u32, first: u32, y0: u32, c: u32) {
 }
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u32) {
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
   let r = rows.row[wg.z];
   let pixels = g.batch * g.out_height * g.out_width;
+  let tiles = (pixels + 63u) / 64u;                        // of 64 pixels; then come columns of 16 vec4s
+  let tile = workgroup_index(wg, groups) % tiles;
+  let column = workgroup_index(wg, groups) / tiles;
   let length4 = g.kernel_height * g.kernel_width * g.in_channels4;
   let w_base = r.weights * g.weight_stride;
   // What this invocation loads: input vec4 li / 64 of pixel li % 64, and output vec4 li % 16 of input value li / 16.
-  let m = wg.x * 64u + li % 64u;
+  let m = tile * 64u + li % 64u;
   let line = m / g.out_width;
   let image = select(r.work, r.data, g.in_by_data == 1u) * g.in_stride
     + line / g.out_height * g.in_height * g.in_width * g.in_channels4;
   let corner = vec2u(m % g.out_width, line % g.out_height) * g.stride - g.padding;
-  let load_c = wg.y * 16u + li % 16u;
+  let load_c = column * 16u + li % 16u;
   // What it computes: 4 pixels from first, 4 output channels at c.
   let pixel = li / 16u * 4u;
-  let c = wg.y * 16u + li % 16u;
+  let c = column * 16u + li % 16u;
   if BIAS && c < g.out_channels4 {
     let b = weights[w_base + g.bias_offset + c];
     acc = array<vec4f, 4>(b, b, b, b);
@@ -65,7 +71,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u
     workgroupBarrier();
   }
   if c >= g.out_channels4 { return; }
-  let first = wg.x * 64u + pixel;
+  let first = tile * 64u + pixel;
   let y0 = r.work * g.out_stride;
   store(0u, first, y0, c); store(1u, first, y0, c); store(2u, first, y0, c); store(3u, first, y0, c);
 }

@@ -1,6 +1,7 @@
 // dx = conv_transposed(dy, w) * derivative(saved), register tiles only: 8 input pixels x 8 input channels an invocation.
 // `saved` belongs to the activation that made x, so the result is the gradient before that activation.
 #import shared/rows
+#import shared/index
 #import shared/geometry
 #import shared/activation
 
@@ -43,13 +44,15 @@ fn store(i: u32, first: u32, x0: u32, c: u32) {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u32) {
-  let id = wg.x * 64u + li;
-  let groups = (g.batch * g.in_height * g.in_width + 7u) / 8u;
-  let c0 = id / groups * 2u;
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
+  let id = workgroup_index(wg, groups) * 64u + li;
+  let runs = (g.batch * g.in_height * g.in_width + 7u) / 8u;
+  let c0 = id / runs * 2u;
   if c0 >= g.in_channels4 { return; }
   let c1 = min(c0 + 1u, g.in_channels4 - 1u);
-  let first = id % groups * 8u;
+  let first = id % runs * 8u;
   let r = rows.row[wg.z];
   let y0 = r.work * g.out_stride;
   let n = g.out_channels4;

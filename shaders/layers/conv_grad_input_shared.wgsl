@@ -1,6 +1,7 @@
 // dx = conv_transposed(dy, w) * derivative(saved), register tiles fed from workgroup memory: a workgroup makes 64 input
 // pixels x 64 input channels, an invocation 4 x 4, over 16 values of the flattened (tap, output channel) axis at a time.
 #import shared/rows
+#import shared/index
 #import shared/geometry
 #import shared/activation
 
@@ -28,18 +29,23 @@ fn store(i: u32, first: u32, x0: u32, c: u32) {
 }
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u32) {
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
   let r = rows.row[wg.z];
   let pixels = g.batch * g.in_height * g.in_width;
+  let tiles = (pixels + 63u) / 64u;                        // of 64 pixels; then come columns of 16 vec4s
+  let tile = workgroup_index(wg, groups) % tiles;
+  let column = workgroup_index(wg, groups) / tiles;
   let length4 = g.kernel_height * g.kernel_width * g.out_channels4;
   // What this invocation loads: output vec4 li / 64 of pixel li % 64 and of input channel li % 64.
-  let m = wg.x * 64u + li % 64u;
+  let m = tile * 64u + li % 64u;
   let line = m / g.in_width;
   let image = r.work * g.out_stride + line / g.in_height * g.out_height * g.out_width * g.out_channels4;
   let corner = vec2u(m % g.in_width, line % g.in_height) + g.padding;
-  let load_channel = wg.y * 64u + li % 64u;
+  let load_channel = column * 64u + li % 64u;
   let pixel = li / 16u * 4u;
-  let c = wg.y * 16u + li % 16u;
+  let c = column * 16u + li % 16u;
   for (var k0 = 0u; k0 < length4; k0 += 4u) {
     let k = k0 + li / 64u;
     let tap = k / g.out_channels4;
@@ -58,7 +64,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u
     workgroupBarrier();
   }
   if c >= g.in_channels4 { return; }
-  let first = wg.x * 64u + pixel;
+  let first = tile * 64u + pixel;
   let x0 = r.work * g.in_stride;
   store(0u, first, x0, c); store(1u, first, x0, c); store(2u, first, x0, c); store(3u, first, x0, c);
 }

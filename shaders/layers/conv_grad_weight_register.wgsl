@@ -2,6 +2,7 @@
 // blocks of 4 input x 4 output channels an invocation. A block row is a (tap, input vec4); the bias is one more, whose
 // x is 1. The sum is cut into slices of output rows (split-K); with several, reduce_slices.wgsl adds them in order.
 #import shared/rows
+#import shared/index
 #import shared/geometry
 
 @group(0) @binding(0) var<uniform> g: Geometry;
@@ -14,17 +15,22 @@ override BIAS: bool = false;
 
 var<private> acc: array<vec4f, 16>;
 
-struct Block { ky: u32, kx: u32, c: u32, bias: bool }
+// Where a block reads: its tap relative to the padded image, its input vec4, and whether it is the bias.
+struct Block { shift: vec2u, c: u32, bias: bool }
 
 fn block(index: u32, blocks: u32) -> Block {
   let tap = index / g.in_channels4;
-  return Block(tap / g.kernel_width, tap % g.kernel_width, index % g.in_channels4, BIAS && index == blocks - 1u);
+  let shift = vec2u(tap % g.kernel_width, tap / g.kernel_width) - g.padding;
+  return Block(shift, index % g.in_channels4, BIAS && index == blocks - 1u);
 }
-fn input(b: Block, image: u32, oy: u32, ox: u32) -> vec4f {
-  let iy = oy * g.stride + b.ky - g.padding;
-  let ix = ox * g.stride + b.kx - g.padding;
-  let ok = iy < g.in_height && ix < g.in_width && !b.bias;
-  let v = x[select(image, image + (iy * g.in_width + ix) * g.in_channels4 + b.c, ok)];
+// The address of the block's input row for output row oy (meaningless where that is above or below the image).
+fn line(b: Block, image: u32, oy: u32) -> u32 {
+  return image + (oy * g.stride + b.shift.y) * g.in_width * g.in_channels4 + b.c;
+}
+fn input(b: Block, line: u32, line_ok: bool, ox: u32) -> vec4f {
+  let ix = ox * g.stride + b.shift.x;                        // left of the image it wraps and is large
+  let ok = line_ok && ix < g.in_width;
+  let v = x[select(0u, line + ix * g.in_channels4, ok)];
   return select(select(vec4f(0.0), vec4f(1.0, 0.0, 0.0, 0.0), b.bias), v, ok);
 }
 fn outer(k: u32, v: vec4f, d: vec4f) {
@@ -41,11 +47,13 @@ fn store_block(k: u32, index: u32, blocks: u32, o0: u32, c: u32) {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u32) {
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
   let blocks = g.kernel_height * g.kernel_width * g.in_channels4 + select(0u, 1u, BIAS);
   let pairs = (blocks + 1u) / 2u;
   let columns = (g.out_channels4 + 1u) / 2u;
-  let id = wg.x * 64u + li;
+  let id = workgroup_index(wg, groups) * 64u + li;
   let slice = id / (pairs * columns);
   if slice >= g.slices { return; }
   let first = id % pairs * 2u;
@@ -58,17 +66,27 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u
   let b1 = block(min(first + 1u, blocks - 1u), blocks);
   let begin = slice * g.rows_per_slice;
   let end = min(begin + g.rows_per_slice, g.batch * g.out_height);
+  // The image and its row are counted along: an integer division costs as much as all multiplications of a pixel.
+  var image = x0 + begin / g.out_height * g.in_height * g.in_width * g.in_channels4;
+  var oy = begin % g.out_height;
+  var d = y0 + begin * g.out_width * g.out_channels4;
   for (var row = begin; row < end; row++) {
-    let image = x0 + row / g.out_height * g.in_height * g.in_width * g.in_channels4;
-    let oy = row % g.out_height;
-    var d = y0 + row * g.out_width * g.out_channels4;
+    let l0 = line(b0, image, oy);
+    let l1 = line(b1, image, oy);
+    let ok0 = !b0.bias && oy * g.stride + b0.shift.y < g.in_height;
+    let ok1 = !b1.bias && oy * g.stride + b1.shift.y < g.in_height;
     for (var ox = 0u; ox < g.out_width; ox++) {
-      let v0 = input(b0, image, oy, ox);
-      let v1 = input(b1, image, oy, ox);
+      let v0 = input(b0, l0, ok0, ox);
+      let v1 = input(b1, l1, ok1, ox);
       let d0 = dy[d + c0];
       let d1 = dy[d + c1];
       outer(0u, v0, d0); outer(1u, v0, d1); outer(8u, v1, d0); outer(9u, v1, d1);
       d += g.out_channels4;
+    }
+    oy++;
+    if oy == g.out_height {
+      oy = 0u;
+      image += g.in_height * g.in_width * g.in_channels4;
     }
   }
   let o0 = r.work * g.grad_stride + slice * g.grad_slice_stride + g.grad_offset;

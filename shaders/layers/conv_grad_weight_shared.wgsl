@@ -2,6 +2,7 @@
 // workgroup memory: a workgroup makes 16 (tap, input vec4) blocks x 64 output channels, an invocation 4 x 4, over 16
 // pixels at a time. Blocks, bias and slices as in conv_grad_weight_register.wgsl.
 #import shared/rows
+#import shared/index
 #import shared/geometry
 
 @group(0) @binding(0) var<uniform> g: Geometry;
@@ -23,19 +24,24 @@ fn outer(p: u32, block: u32, column: u32) {
 }
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u32) {
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
   let r = rows.row[wg.z];
   let weight_blocks = g.kernel_height * g.kernel_width * g.in_channels4;
   let blocks = weight_blocks + select(0u, 1u, BIAS);
   let columns = (g.out_channels4 + 15u) / 16u;
-  let slice = wg.y / columns;
-  let c0 = wg.y % columns * 16u;
+  let tiles = (blocks + 15u) / 16u;                          // of 16 blocks; then come columns, then slices
+  let tile = workgroup_index(wg, groups) % tiles;
+  let rest = workgroup_index(wg, groups) / tiles;
+  let slice = rest / columns;
+  let c0 = rest % columns * 16u;
   let x0 = select(r.work, r.data, g.in_by_data == 1u) * g.in_stride;
   let y0 = r.work * g.out_stride;
   let begin = slice * g.rows_per_slice * g.out_width;
   let end = min(begin + g.rows_per_slice * g.out_width, g.batch * g.out_height * g.out_width);
   // This invocation loads block li % 16 and output vec4 li % 16 of pixel li / 16; it computes block li / 16, vec4 li % 16.
-  let load_block = wg.x * 16u + li % 16u;
+  let load_block = tile * 16u + li % 16u;
   let tap = load_block / g.in_channels4;
   let shift = vec2u(tap % g.kernel_width, tap / g.kernel_width) - g.padding;
   let c = c0 + li % 16u;
@@ -58,7 +64,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u
     outer(12u, b, k); outer(13u, b, k); outer(14u, b, k); outer(15u, b, k);
     workgroupBarrier();
   }
-  let index = wg.x * 16u + li / 16u;
+  let index = tile * 16u + li / 16u;
   if index >= blocks || c >= g.out_channels4 { return; }
   let n = g.out_channels4;
   let o = r.work * g.grad_stride + slice * g.grad_slice_stride + g.grad_offset + index * 4u * n + c;

@@ -1,6 +1,7 @@
 // dx = the sum of dy over the windows whose first maximum (row by row, as in PyTorch) this input is, times
 // derivative(saved). A gather: no two invocations write one place.
 #import shared/rows
+#import shared/index
 #import shared/pool
 #import shared/activation
 
@@ -12,9 +13,12 @@
 @group(0) @binding(5) var<storage, read_write> dx: array<vec4f>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
-  let c = id.x % p.channels4;
-  let pixel = id.x / p.channels4;
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
+  let id = workgroup_index(wg, groups) * 64u + li;
+  let c = id % p.channels4;
+  let pixel = id / p.channels4;
   let row = pixel / p.in_width;
   let image = row / p.in_height;
   if image >= p.batch { return; }
@@ -38,6 +42,6 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
       sum += select(vec4f(0.0), dy[y0 + (oy * p.out_width + ox) * p.channels4], wins);
     }
   }
-  let o = r.work * p.in_stride + id.x;
+  let o = r.work * p.in_stride + id;
   dx[o] = sum * derivative(saved[o]);
 }

@@ -1,5 +1,6 @@
 // y = the maximum of each window.
 #import shared/rows
+#import shared/index
 #import shared/pool
 
 @group(0) @binding(0) var<uniform> p: Pool;
@@ -8,9 +9,12 @@
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
-  let c = id.x % p.channels4;
-  let pixel = id.x / p.channels4;
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
+  let id = workgroup_index(wg, groups) * 64u + li;
+  let c = id % p.channels4;
+  let pixel = id / p.channels4;
   let row = pixel / p.out_width;
   let image = row / p.out_height;
   if image >= p.batch { return; }
@@ -22,5 +26,5 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
     let at = corner + vec2u(i % p.kernel, i / p.kernel);
     best = max(best, x[x0 + (at.y * p.in_width + at.x) * p.channels4]);
   }
-  y[r.work * p.out_stride + id.x] = best;
+  y[r.work * p.out_stride + id] = best;
 }

@@ -1,5 +1,6 @@
 // out[i] = partial[0][i] + partial[1][i] + ..., in this order: the second stage of a split-K sum.
 #import shared/rows
+#import shared/index
 
 struct ReduceSlices { size4: u32, slices: u32, partial_stride: u32, out_offset: u32, out_stride: u32 }
 
@@ -9,8 +10,11 @@ struct ReduceSlices { size4: u32, slices: u32, partial_stride: u32, out_offset: 
 @group(0) @binding(3) var<storage, read_write> out: array<vec4f>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
-  let i = id.x;
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
+) {
+  let id = workgroup_index(wg, groups) * 64u + li;
+  let i = id;
   if i >= p.size4 { return; }
   let r = rows.row[wg.z];
   let first = r.work * p.partial_stride + i;

@@ -16,18 +16,22 @@ struct Update { size4: u32, stride: u32, lanes: u32, table: u32 }
 @group(0) @binding(7) var<storage, read_write> first: array<vec4f>;
 @group(0) @binding(8) var<storage, read_write> second: array<vec4f>;
 
+const PER_WORKGROUP = 512u;                                  // what a lane's settings cost is shared by 8 vec4s
+
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
-  if id.x >= p.size4 { return; }
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u32) {
   let r = rows.row[wg.z];
   let h = hyper[r.lane];
   let s = scheduled[clock.step % p.table * p.lanes + r.lane];
-  let i = r.lane * p.stride + id.x;
-  let g = grads[r.work * p.stride + id.x];
-  let m = h.beta1 * first[i] + (1.0 - h.beta1) * g;
-  let v = h.beta2 * second[i] + (1.0 - h.beta2) * g * g;
-  first[i] = m;
-  second[i] = v;
-  let w = weights[i] * (1.0 - s.lr * h.weight_decay);
-  weights[i] = w - s.lr * (m / s.correction1) / (sqrt(v / s.correction2) + h.eps);
+  let end = min((wg.x + 1u) * PER_WORKGROUP, p.size4);
+  for (var j = wg.x * PER_WORKGROUP + li; j < end; j += 64u) {
+    let i = r.lane * p.stride + j;
+    let g = grads[r.work * p.stride + j];
+    let m = h.beta1 * first[i] + (1.0 - h.beta1) * g;
+    let v = h.beta2 * second[i] + (1.0 - h.beta2) * g * g;
+    first[i] = m;
+    second[i] = v;
+    let w = weights[i] * (1.0 - s.lr * h.weight_decay);
+    weights[i] = w - s.lr * (m / s.correction1) / (sqrt(v / s.correction2) + h.eps);
+  }
 }

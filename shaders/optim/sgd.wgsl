@@ -15,15 +15,21 @@ struct Update { size4: u32, stride: u32, lanes: u32, table: u32 }
 @group(0) @binding(6) var<storage, read_write> weights: array<vec4f>;
 @group(0) @binding(7) var<storage, read_write> velocity: array<vec4f>;
 
+const PER_WORKGROUP = 512u;                                  // what a lane's settings cost is shared by 8 vec4s
+
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
-  if id.x >= p.size4 { return; }
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u32) {
   let r = rows.row[wg.z];
   let h = hyper[r.lane];
-  let i = r.lane * p.stride + id.x;
-  let w = weights[i];
-  let d = grads[r.work * p.stride + id.x] + h.weight_decay * w;
-  let v = select(h.momentum * velocity[i] + (1.0 - h.dampening) * d, d, clock.step == 0u || h.momentum == 0.0);
-  velocity[i] = v;
-  weights[i] = w - scheduled[clock.step % p.table * p.lanes + r.lane].lr * select(v, d + h.momentum * v, h.nesterov > 0.0);
+  let lr = scheduled[clock.step % p.table * p.lanes + r.lane].lr;
+  let plain = clock.step == 0u || h.momentum == 0.0;
+  let end = min((wg.x + 1u) * PER_WORKGROUP, p.size4);
+  for (var j = wg.x * PER_WORKGROUP + li; j < end; j += 64u) {
+    let i = r.lane * p.stride + j;
+    let w = weights[i];
+    let d = grads[r.work * p.stride + j] + h.weight_decay * w;
+    let v = select(h.momentum * velocity[i] + (1.0 - h.dampening) * d, d, plain);
+    velocity[i] = v;
+    weights[i] = w - lr * select(v, d + h.momentum * v, h.nesterov > 0.0);
+  }
 }

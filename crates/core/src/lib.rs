@@ -7,5 +7,6 @@ pub mod model;
 pub mod optim;
 pub mod plan;
 pub mod rng;
+pub mod run;
 pub mod train;
 pub use error::{Error, Result};

@@ -9,7 +9,7 @@ use crate::vulkan;
 
 /// What is trained, as given to `lowland compare`: with 40 % wrong labels flat minima show their worth within minutes.
 const COMPARISON: &str = "--data fashion-sample --label-noise 0.4 --val-fraction 0.1 --normalize standard \
-    --model mlp:128 --lr 0.02 --batch 64 --epochs 40 --schedule cosine --rho 0.2 --equal-compute --seeds 5";
+    --model mlp:128 --lr 0.02 --batch 64 --epochs 40 --eval-every 28 --schedule cosine --rho 0.2 --equal-compute --seeds 4";
 
 /// Installs what is missing, builds the program, trains and says where the report is.
 pub fn demo() -> Result<ExitCode> {

@@ -10,6 +10,7 @@ pub use adapter::{AdapterReport, adapters};
 pub(crate) use pipelines::Pipeline;
 pub use program::Program;
 pub(crate) use readback::Readback;
+pub(crate) use recording::fold;
 pub use recording::{BufferId, Dispatch, Recording, TableId};
 
 use crate::{Error, Result};

@@ -74,6 +74,13 @@ impl Recording {
     }
 }
 
+/// `count` workgroups as x and y: WebGPU has at most 65,535 in a direction, so more go on in y. Kernels find their place
+/// with `shaders/shared/index.wgsl` and leave what is beyond their sizes alone.
+pub(crate) fn fold(count: usize) -> [u32; 2] {
+    let y = count.div_ceil(65_535).max(1);
+    [count.div_ceil(y) as u32, y as u32]
+}
+
 impl fmt::Display for Dispatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [x, y, z] = self.groups;

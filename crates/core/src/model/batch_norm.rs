@@ -43,7 +43,7 @@ impl Layer for BatchNorm {
         let (partial, norm) = scratch(node, e, &p);
         let channels4 = p.channels4 as usize;
         if e.trains() {
-            let groups = [(channels4 * p.slices as usize).div_ceil(64), 1];
+            let groups = (channels4 * p.slices as usize).div_ceil(64);
             e.dispatch(&shaders::BATCH_NORM_STATS, &[], &p, &[node.input.value, partial], groups);
         }
         let flag = |on| f64::from(u8::from(on));
@@ -52,10 +52,10 @@ impl Layer for BatchNorm {
             ("UPDATE", flag(e.pass.mode == Mode::Train { update_running: true })),
         ];
         let buffers = [partial, e.pass.weights, e.arenas.running, norm];
-        e.dispatch(&shaders::BATCH_NORM_FINISH, &overrides, &p, &buffers, [channels4.div_ceil(64), 1]);
+        e.dispatch(&shaders::BATCH_NORM_FINISH, &overrides, &p, &buffers, channels4.div_ceil(64));
         let (save, z) = node.output.save_input(&e.arenas);
         let overrides = [node.output.activation_code(), save];
-        let groups = [(p.count as usize * channels4).div_ceil(64), 1];
+        let groups = (p.count as usize * channels4).div_ceil(64);
         e.dispatch(&shaders::BATCH_NORM_APPLY, &overrides, &p, &[node.input.value, norm, node.output.value, z], groups);
     }
 
@@ -65,13 +65,13 @@ impl Layer for BatchNorm {
         let (partial, norm) = scratch(node, e, &p);
         let channels4 = p.channels4 as usize;
         let means = e.passing("batch norm gradient means", 8 * channels4);
-        let groups = [(channels4 * p.slices as usize).div_ceil(64), 1];
+        let groups = (channels4 * p.slices as usize).div_ceil(64);
         let x = node.input.value;
         e.dispatch(&shaders::BATCH_NORM_GRAD_STATS, &[], &p, &[x, dy, norm, partial], groups);
         let buffers = [partial, e.arenas.grads, means];
-        e.dispatch(&shaders::BATCH_NORM_GRAD_FINISH, &[], &p, &buffers, [channels4.div_ceil(64), 1]);
+        e.dispatch(&shaders::BATCH_NORM_GRAD_FINISH, &[], &p, &buffers, channels4.div_ceil(64));
         let Some(dx) = node.input.grad else { return };
-        let groups = [(p.count as usize * channels4).div_ceil(64), 1];
+        let groups = (p.count as usize * channels4).div_ceil(64);
         let buffers = [x, dy, norm, means, node.input.saved, dx];
         e.dispatch(&shaders::BATCH_NORM_GRAD_APPLY, &[node.input.activation_code()], &p, &buffers, groups);
     }

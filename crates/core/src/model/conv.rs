@@ -134,10 +134,10 @@ impl Layer for Conv2d {
 }
 
 /// Workgroups of a forward or input-gradient dispatch over `pixels` x `columns` vec4s.
-fn tiles(family: Family, pixels: usize, columns: usize) -> [usize; 2] {
+fn tiles(family: Family, pixels: usize, columns: usize) -> usize {
     match family {
-        Family::Register => [(pixels.div_ceil(8) * columns.div_ceil(2)).div_ceil(64), 1],
-        Family::Shared => [pixels.div_ceil(64), columns.div_ceil(16)],
+        Family::Register => (pixels.div_ceil(8) * columns.div_ceil(2)).div_ceil(64),
+        Family::Shared => pixels.div_ceil(64) * columns.div_ceil(16),
     }
 }
 
@@ -198,10 +198,10 @@ impl Conv2d {
         }
         let (kernel, groups) = match e.family {
             Family::Register => {
-                (&shaders::CONV_GRAD_WEIGHT_REGISTER, [(tiles * slices).div_ceil(64), 1])
+                (&shaders::CONV_GRAD_WEIGHT_REGISTER, (tiles * slices).div_ceil(64))
             }
             Family::Shared => {
-                (&shaders::CONV_GRAD_WEIGHT_SHARED, [blocks.div_ceil(16), columns.div_ceil(16) * slices])
+                (&shaders::CONV_GRAD_WEIGHT_SHARED, blocks.div_ceil(16) * columns.div_ceil(16) * slices)
             }
         };
         e.dispatch(kernel, &[self.bias_override()], &g, &[node.input.value, dy, out], groups);
@@ -214,7 +214,7 @@ impl Conv2d {
                 out_stride: (e.sizes.parameters / 4) as u32,
             };
             let grads = e.arenas.grads;
-            e.dispatch(&shaders::REDUCE_SLICES, &[], &p, &[out, grads], [size4.div_ceil(64), 1]);
+            e.dispatch(&shaders::REDUCE_SLICES, &[], &p, &[out, grads], size4.div_ceil(64));
         }
     }
 }

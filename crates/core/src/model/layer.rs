@@ -3,7 +3,7 @@
 use super::tensor::{Parameter, Tensor, padded};
 use crate::config::Activation;
 use crate::data::Shape;
-use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId};
+use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
 use lowland_shaders::Kernel;
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -161,22 +161,23 @@ impl Edge {
 }
 
 impl Emitter<'_> {
-    /// Records a launch over x and y workgroups, and the rows of the pass in z.
+    /// Records a launch over `groups` workgroups, and the rows of the pass in z.
     pub fn dispatch(
         &mut self,
         kernel: &'static Kernel,
         overrides: &[(&'static str, f64)],
         params: &impl bytemuck::Pod,
         buffers: &[BufferId],
-        [x, y]: [usize; 2],
+        groups: usize,
     ) {
+        let [x, y] = fold(groups);
         self.dispatches.push(Dispatch {
             kernel,
             overrides: overrides.to_vec(),
             params: bytemuck::bytes_of(params).to_vec(),
             table: self.pass.rows,
             buffers: buffers.to_vec(),
-            groups: [x as u32, y as u32, self.recording.rows(self.pass.rows)],
+            groups: [x, y, self.recording.rows(self.pass.rows)],
         });
     }
 

@@ -31,5 +31,5 @@ pub(super) fn record(logits: &Edge, classes: usize, buffers: LossBuffers, e: &mu
     let overrides = [("EVAL", f64::from(u8::from(!e.trains())))];
     let grad = logits.grad.unwrap_or(e.arenas.unused);
     let buffers = [logits.value, buffers.labels, buffers.hyper, grad, buffers.outcome];
-    e.dispatch(&shaders::SOFTMAX_CROSS_ENTROPY, &overrides, &p, &buffers, [e.sizes.batch.div_ceil(64), 1]);
+    e.dispatch(&shaders::SOFTMAX_CROSS_ENTROPY, &overrides, &p, &buffers, e.sizes.batch.div_ceil(64));
 }

@@ -31,14 +31,14 @@ impl Layer for MaxPool {
 
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
         let p = params(node, e, self.kernel, self.stride);
-        let groups = [(e.sizes.batch * node.output.example4()).div_ceil(64), 1];
+        let groups = (e.sizes.batch * node.output.example4()).div_ceil(64);
         e.dispatch(&shaders::MAX_POOL_FORWARD, &[], &p, &[node.input.value, node.output.value], groups);
     }
 
     fn backward(&self, node: &Node, e: &mut Emitter<'_>) {
         let (Some(dy), Some(dx)) = (node.output.grad, node.input.grad) else { return };
         let p = params(node, e, self.kernel, self.stride);
-        let groups = [(e.sizes.batch * node.input.example4()).div_ceil(64), 1];
+        let groups = (e.sizes.batch * node.input.example4()).div_ceil(64);
         let buffers = [node.input.value, dy, node.input.saved, dx];
         e.dispatch(&shaders::MAX_POOL_BACKWARD, &[node.input.activation_code()], &p, &buffers, groups);
     }
@@ -51,14 +51,14 @@ impl Layer for GlobalAvgPool {
 
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
         let p = params(node, e, 0, 0);
-        let groups = [(e.sizes.batch * node.output.example4()).div_ceil(64), 1];
+        let groups = (e.sizes.batch * node.output.example4()).div_ceil(64);
         e.dispatch(&shaders::GLOBAL_AVG_POOL_FORWARD, &[], &p, &[node.input.value, node.output.value], groups);
     }
 
     fn backward(&self, node: &Node, e: &mut Emitter<'_>) {
         let (Some(dy), Some(dx)) = (node.output.grad, node.input.grad) else { return };
         let p = params(node, e, 0, 0);
-        let groups = [(e.sizes.batch * node.input.example4()).div_ceil(64), 1];
+        let groups = (e.sizes.batch * node.input.example4()).div_ceil(64);
         let buffers = [dy, node.input.saved, dx];
         e.dispatch(&shaders::GLOBAL_AVG_POOL_BACKWARD, &[node.input.activation_code()], &p, &buffers, groups);
     }

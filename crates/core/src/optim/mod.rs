@@ -101,6 +101,6 @@ pub(crate) fn record_update(
         params: bytemuck::bytes_of(&update).to_vec(),
         table: rows,
         buffers: list,
-        groups: [update.size4.div_ceil(64), 1, recording.rows(rows)],
+        groups: [update.size4.div_ceil(512), 1, recording.rows(rows)],
     }
 }

@@ -6,7 +6,7 @@ pub(crate) use data::{DataBuffers, DeviceData, View};
 use data::Visit;
 
 use crate::config::Order;
-use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId};
+use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
 use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Pass, Sizes};
 use crate::optim::{self, Optimizer, UpdateBuffers};
 use crate::{Error, Result};
@@ -304,12 +304,13 @@ fn dispatch(
     buffers: &[BufferId],
     groups: usize,
 ) -> Dispatch {
+    let [x, y] = fold(groups);
     Dispatch {
         kernel,
         overrides: overrides.to_vec(),
         params: bytemuck::bytes_of(params).to_vec(),
         table,
         buffers: buffers.to_vec(),
-        groups: [groups as u32, 1, r.rows(table)],
+        groups: [x, y, r.rows(table)],
     }
 }

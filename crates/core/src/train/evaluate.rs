@@ -112,6 +112,14 @@ impl Evaluator {
         self.logits(gpu, View::Train).await
     }
 
+    /// The validation examples' logits, `classes` values each, in order.
+    ///
+    /// # Errors
+    /// [`crate::Error::Run`] where the device is lost.
+    pub async fn val_logits(&self, gpu: &Gpu) -> Result<Vec<f32>> {
+        self.logits(gpu, View::Val).await
+    }
+
     async fn logits(&self, gpu: &Gpu, view: View) -> Result<Vec<f32>> {
         let examples = self.plan.data.range(view).1;
         let padded = self.classes.next_multiple_of(4);

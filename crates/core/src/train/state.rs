@@ -32,46 +32,84 @@ fn moment_prefix(moment: usize) -> String {
 
 const BATCHES: &str = "num_batches_tracked";
 
-/// Names and tensors of a lane: parameters, running statistics with their step count, and moments.
-pub fn write_tensors(model: &Model, state: &LaneState, step: u64, metadata: HashMap<String, String>) -> Result<Vec<u8>> {
-    let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+/// One tensor on its way into a file: name, type, shape, bytes.
+type Entry = (String, Dtype, Vec<usize>, Vec<u8>);
+
+/// The tensors of a lane under `prefix`: parameters, running statistics with their count of batches, and moments.
+pub(crate) fn entries(model: &Model, state: &LaneState, step: u64, prefix: &str) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
     let mut add = |prefix: &str, list: &[Tensor], arena: &[f32]| {
         for tensor in list {
             let bytes = bytemuck::cast_slice(&tensor.unpack(arena)).to_vec();
-            tensors.push((format!("{prefix}{}", tensor.name), Dtype::F32, tensor.kind.shape(), bytes));
+            entries.push((format!("{prefix}{}", tensor.name), Dtype::F32, tensor.kind.shape(), bytes));
         }
     };
-    add("", model.parameters(), &state.weights);
-    add("", model.running(), &state.running);
+    add(prefix, model.parameters(), &state.weights);
+    add(prefix, model.running(), &state.running);
     for (i, moment) in state.moments.iter().enumerate() {
-        add(&moment_prefix(i), model.parameters(), moment);
+        add(&format!("{prefix}{}", moment_prefix(i)), model.parameters(), moment);
     }
     for mean in model.running().iter().filter_map(|t| t.name.strip_suffix("running_mean")) {
-        tensors.push((format!("{mean}{BATCHES}"), Dtype::I64, Vec::new(), (step as i64).to_le_bytes().to_vec()));
+        let bytes = (step as i64).to_le_bytes().to_vec();
+        entries.push((format!("{prefix}{mean}{BATCHES}"), Dtype::I64, Vec::new(), bytes));
     }
-    let views = tensors
-        .iter()
-        .map(|(name, dtype, shape, bytes)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes)?)))
-        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
-    views
-        .and_then(|views| safetensors::serialize(views, Some(metadata)))
-        .map_err(|e| Error::run(format!("a checkpoint could not be written: {e}")))
+    entries
 }
 
-/// Reads a lane that [`write_tensors`] or PyTorch wrote. `source` names the file in messages. Moments are read where
-/// `moments` of them are there, all or none.
+/// The bytes of a safetensors file.
+///
+/// # Errors
+/// [`Error::Run`] where the tensors do not make a file.
+pub(crate) fn serialize(entries: &[Entry], metadata: HashMap<String, String>) -> Result<Vec<u8>> {
+    entries
+        .iter()
+        .map(|(name, dtype, shape, bytes)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
+        .and_then(|views| safetensors::serialize(views, Some(metadata)))
+        .map_err(|e| Error::run(format!("a checkpoint could not be written: {e}.")))
+}
+
+/// A lane's weights as a safetensors file that PyTorch loads; `metadata` goes into its header.
+///
+/// # Errors
+/// [`Error::Run`] where the tensors do not make a file.
+pub fn write_tensors(model: &Model, state: &LaneState, step: u64, metadata: HashMap<String, String>) -> Result<Vec<u8>> {
+    let weights_only = LaneState { moments: Vec::new(), ..state.clone() };
+    serialize(&entries(model, &weights_only, step, ""), metadata)
+}
+
+/// The header's metadata of a safetensors file.
+///
+/// # Errors
+/// [`Error::Input`] for a damaged file.
+pub fn read_metadata(bytes: &[u8], source: &str) -> Result<HashMap<String, String>> {
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(source, &e))?;
+    Ok(metadata.metadata().clone().unwrap_or_default())
+}
+
+fn damaged(source: &str, error: &safetensors::SafeTensorError) -> Error {
+    Error::input(format!("{source} is not a whole safetensors file: {error}. Take another checkpoint."))
+}
+
+/// Reads a lane that [`write_tensors`] or PyTorch wrote. `source` names the file in messages.
 ///
 /// # Errors
 /// [`Error::Input`] for a damaged file, and for tensors of another model, by name.
-pub fn read_tensors(model: &Model, bytes: &[u8], source: &str, moments: usize) -> Result<LaneState> {
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|e| Error::input(format!("{source} is not a whole safetensors file: {e}. Take another checkpoint.")))?;
+pub fn read_tensors(model: &Model, bytes: &[u8], source: &str) -> Result<LaneState> {
+    read_lane(model, bytes, source, "", 0)
+}
+
+/// Reads a lane under `prefix`, with `moments` moments.
+pub(crate) fn read_lane(model: &Model, bytes: &[u8], source: &str, prefix: &str, moments: usize) -> Result<LaneState> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(source, &e))?;
     let fill = |prefix: &str, list: &[Tensor], floats: usize| -> Result<Vec<f32>> {
         let mut arena = vec![0.0; floats];
         for tensor in list {
             let name = format!("{prefix}{}", tensor.name);
             let view = file.tensor(&name).map_err(|_| {
-                let there: Vec<_> = file.names().into_iter().take(6).collect();
+                let mut there = file.names();
+                there.sort_unstable();
+                there.truncate(6);
                 Error::input(format!(
                     "{source} has no tensor {name}, which {} needs; it has {}. Give the model it belongs to with --model.",
                     model.name(),
@@ -90,14 +128,14 @@ pub fn read_tensors(model: &Model, bytes: &[u8], source: &str, moments: usize) -
         }
         Ok(arena)
     };
-    let weights = fill("", model.parameters(), model.parameter_floats())?;
-    let running = fill("", model.running(), model.running_floats())?;
-    let first = model.parameters().first().map_or("", |t| t.name.as_str());
-    let there = (0..moments).filter(|i| file.tensor(&format!("{}{first}", moment_prefix(*i))).is_ok()).count();
-    let moments = (0..there)
-        .map(|i| fill(&moment_prefix(i), model.parameters(), model.parameter_floats()))
-        .collect::<Result<_>>()?;
-    Ok(LaneState { weights, running, moments })
+    let parameters = model.parameter_floats();
+    Ok(LaneState {
+        weights: fill(prefix, model.parameters(), parameters)?,
+        running: fill(prefix, model.running(), model.running_floats())?,
+        moments: (0..moments)
+            .map(|i| fill(&format!("{prefix}{}", moment_prefix(i)), model.parameters(), parameters))
+            .collect::<Result<_>>()?,
+    })
 }
 
 fn floats_of(view: &TensorView<'_>, name: &str, source: &str) -> Result<Vec<f32>> {

@@ -5,7 +5,7 @@ use super::state::{LaneState, Snapshot};
 use super::work::{InFlight, Job, Record, Tally, ring_ranges};
 use crate::config::Order;
 use crate::data::Dataset;
-use crate::gpu::{BufferId, Gpu, Program, Readback};
+use crate::gpu::{BufferId, Family, Gpu, Program, Readback, Recording};
 use crate::model::Model;
 use crate::plan::{DeviceData, Lane, Plan, RECORD_BYTES, RING, Request, Segment, View};
 use crate::{Error, Result};
@@ -67,7 +67,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Input`] for a setup that does not fit the data or the adapter, [`Error::Run`] where the device refuses.
     pub async fn new(gpu: &Gpu, model: &Model, data: &Dataset, setup: Setup, start: Option<&Snapshot>) -> Result<Self> {
-        let plan = Self::plan(gpu, model, data, &setup)?;
+        let plan = Self::plan(model, data, &setup, gpu.family(), gpu.max_binding())?;
         let program = Program::new(gpu, &plan.recording, &plan.dispatches()).await?;
         plan.data_buffers.upload(gpu, &program, &plan.data, data);
         let hyper: Vec<f32> =
@@ -105,44 +105,42 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// The plan alone, for questions that need no device memory.
-    fn plan(gpu: &Gpu, model: &Model, data: &Dataset, setup: &Setup) -> Result<Plan> {
+    fn plan(model: &Model, data: &Dataset, setup: &Setup, family: Family, max_binding: u64) -> Result<Plan> {
         if setup.batch == 0 || setup.batch > data.train.len() {
+            let most = data.train.len();
             return Err(Error::input(format!(
-                "batch {} does not fit the training set of {} examples; take 1 to {}.",
-                setup.batch,
-                data.train.len(),
-                data.train.len()
+                "batch {} does not fit the training set of {most} examples; take 1 to {most}.",
+                setup.batch
             )));
         }
         let plan = Plan::new(Request {
             model,
-            data: DeviceData::new(data, gpu.max_binding()),
+            data: DeviceData::new(data, max_binding),
             lanes: &setup.lanes,
             batch: setup.batch,
             order: setup.order,
-            family: gpu.family(),
+            family,
             trains: true,
         })?;
-        plan.fits(gpu.max_binding())?;
+        plan.fits(max_binding)?;
         Ok(plan)
     }
 
-    /// How many of `setup`'s lanes one trainer can hold on this device within `budget_bytes`: at least 1.
-    ///
-    /// # Errors
-    /// [`Error::Input`] where not even one lane fits.
-    pub fn lanes_that_fit(gpu: &Gpu, model: &Model, data: &Dataset, setup: &Setup, budget_bytes: u64) -> Result<usize> {
-        let some = |n: usize| Setup { lanes: setup.lanes.iter().take(n).cloned().collect(), ..setup.clone() };
-        let one = Self::plan(gpu, model, data, &some(1))?;
-        let (mut fits, mut too_many) = (1, setup.lanes.len().min(crate::gpu::Recording::TABLE_ROWS) + 1);
-        drop(one);
-        while too_many - fits > 1 {
-            let middle = usize::midpoint(fits, too_many);
-            let ok = Self::plan(gpu, model, data, &some(middle)).is_ok_and(|p| p.recording.bytes() <= budget_bytes);
-            if ok { fits = middle } else { too_many = middle }
+    /// Cuts `setup` into setups whose lanes fit into WebGPU's baseline binding and 2 GiB together. It follows from sizes
+    /// alone, so a run has the same parts on every device.
+    pub fn split(model: &Model, data: &Dataset, setup: Setup) -> Vec<Setup> {
+        const BINDING: u64 = 128 << 20;
+        const TOTAL: u64 = 2 << 30;
+        let fits = |lanes: usize| {
+            let some = Setup { lanes: setup.lanes[..lanes].to_vec(), ..setup.clone() };
+            Self::plan(model, data, &some, Family::Register, BINDING).is_ok_and(|plan| plan.recording.bytes() <= TOTAL)
+        };
+        let (mut most, mut too_many) = (1, setup.lanes.len().min(Recording::TABLE_ROWS) + 1);
+        while too_many - most > 1 {
+            let middle = usize::midpoint(most, too_many);
+            if fits(middle) { most = middle } else { too_many = middle }
         }
-        Ok(fits)
+        setup.lanes.chunks(most).map(|lanes| Setup { lanes: lanes.to_vec(), ..setup.clone() }).collect()
     }
 
     /// Bytes on the device, constant over the run.
@@ -186,6 +184,12 @@ impl Trainer {
             events.push(Event::Finished);
         }
         Ok(events)
+    }
+
+    /// Submits no further step: what was submitted, and the evaluations that are due there, are still told, then the
+    /// trainer is finished.
+    pub fn stop(&mut self) {
+        self.setup.steps = self.submitted;
     }
 
     /// Asks for an [`Event::Checkpoint`] at the next step boundary.

@@ -1,5 +1,10 @@
 //! The one configuration: command-line flags, JSON file, page URL and checkpoint header are all this struct.
 
+mod json;
+mod resolve;
+
+pub use resolve::{Command, LaneConfig};
+
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -206,8 +211,35 @@ pub enum Schedule {
 }
 
 /// Decay rates of Adam's first and second moment.
+///
+/// JSON has them as two numbers, flags and lanes as `0.9,0.999`; both are read everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "BetasForm", into = "(f32, f32)")]
 pub struct Betas(pub f32, pub f32);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum BetasForm {
+    Pair(f32, f32),
+    Text(String),
+}
+
+impl TryFrom<BetasForm> for Betas {
+    type Error = Error;
+
+    fn try_from(form: BetasForm) -> Result<Self> {
+        match form {
+            BetasForm::Pair(first, second) => Ok(Self(first, second)),
+            BetasForm::Text(text) => text.parse(),
+        }
+    }
+}
+
+impl From<Betas> for (f32, f32) {
+    fn from(betas: Betas) -> Self {
+        (betas.0, betas.1)
+    }
+}
 
 impl Default for Betas {
     fn default() -> Self {

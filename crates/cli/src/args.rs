@@ -1,0 +1,153 @@
+//! The command line.
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum};
+use lowland::config::Config;
+use lowland::gpu::{Family, Gpu, GpuOptions};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// Trains neural networks with Sharpness-Aware Minimization on any GPU.
+#[derive(Debug, Parser)]
+#[command(name = "lowland", version, max_term_width = 110, after_help = "Example: lowland compare --data moons --label-noise 0.2 --seeds 5")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train one network, with one or more seeds
+    #[command(allow_negative_numbers = true, after_help = "Example: lowland train --data mnist --model mlp:256,128 --schedule cosine --epochs 3")]
+    Train(TrainArgs),
+    /// Train several optimizers side by side: same initial weights, same batches, same labels
+    #[command(allow_negative_numbers = true, after_help = "Example: lowland compare --data fashion-sample --label-noise 0.4 --model mlp:128 --lr 0.02 --rho 0.2 --seeds 3 --equal-compute")]
+    Compare(TrainArgs),
+    /// Measure loss, accuracy and top-5 accuracy of checkpoints
+    #[command(allow_negative_numbers = true, after_help = "Example: lowland eval runs/mine/final-sam-0.safetensors --split test")]
+    Eval(EvalArgs),
+    /// Write the predictions of a checkpoint, example by example, as CSV
+    #[command(allow_negative_numbers = true, after_help = "Example: lowland predict runs/mine/final-sam-0.safetensors > predictions.csv")]
+    Predict(PredictArgs),
+    /// Write report.html of a run folder
+    #[command(after_help = "Example: lowland report runs/mine")]
+    Report(ReportArgs),
+    /// Show the adapters of this machine, the one that is chosen, and what is missing
+    #[command(after_help = "Example: lowland doctor")]
+    Doctor(DoctorArgs),
+}
+
+/// What every command has.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Print one JSON document on stdout and nothing else there
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+    /// Show no progress
+    #[arg(long, help_heading = "Output")]
+    pub quiet: bool,
+    /// Use the adapter whose name contains this
+    #[arg(long, value_name = "NAME", help_heading = "Device")]
+    pub adapter: Option<String>,
+    /// Tile family of the kernels
+    #[arg(long, value_enum, default_value_t = Kernels::Auto, help_heading = "Device")]
+    pub kernels: Kernels,
+}
+
+/// The tile families by the adapters that they are fast on.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Kernels {
+    /// By the adapter
+    Auto,
+    /// Workgroup memory, for GPUs
+    Gpu,
+    /// Registers only, for software adapters
+    Cpu,
+}
+
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub config: Config,
+    /// The run folder [default: runs/DATE-NAME]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+    /// Go on with the run in this folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "config_file"], help_heading = "Output")]
+    pub resume: Option<PathBuf>,
+    /// Take settings from this JSON file; flags override it
+    #[arg(long = "config", id = "config_file", value_name = "FILE", help_heading = "Output")]
+    pub config_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// Checkpoints
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Which examples
+    #[arg(long, value_enum, default_value_t = SplitName::Test)]
+    pub split: SplitName,
+    #[command(flatten)]
+    pub config: Config,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// Checkpoint
+    pub file: PathBuf,
+    /// Which examples
+    #[arg(long, value_enum, default_value_t = SplitName::Test)]
+    pub split: SplitName,
+    /// Write the CSV here instead of to stdout
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub config: Config,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// A part of the data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SplitName {
+    Train,
+    Val,
+    Test,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run folder
+    pub dir: PathBuf,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl Common {
+    /// Opens the adapter that the flags ask for.
+    pub fn gpu(&self) -> lowland::Result<Gpu> {
+        let family = match self.kernels {
+            Kernels::Auto => None,
+            Kernels::Gpu => Some(Family::Shared),
+            Kernels::Cpu => Some(Family::Register),
+        };
+        pollster::block_on(Gpu::open(&GpuOptions { adapter: self.adapter.clone(), family }))
+    }
+}
+
+/// The settings that were given as flags, and nothing else: what overrides a file or a checkpoint's header.
+pub fn given(config: &Config, matches: &ArgMatches) -> Map<String, Value> {
+    let is_given = |key: &String| matches.value_source(key) == Some(ValueSource::CommandLine);
+    config.to_object().into_iter().filter(|(key, _)| is_given(key)).collect()
+}

@@ -1,0 +1,39 @@
+//! `lowland doctor`.
+
+use crate::args::DoctorArgs;
+use anyhow::Result;
+use serde_json::json;
+use std::process::ExitCode;
+
+pub fn doctor(args: &DoctorArgs) -> Result<ExitCode> {
+    let adapters = pollster::block_on(lowland::gpu::adapters());
+    // Opening it is the proof that it works, and says what to install where there is none.
+    let gpu = args.common.gpu()?;
+    let chosen = gpu.info();
+    if args.common.json {
+        println!("{:#}", json!({"adapters": adapters, "chosen": chosen.name, "kernels": format!("{:?}", gpu.family()).to_lowercase()}));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for adapter in &adapters {
+        let mark = if adapter.name == chosen.name && adapter.backend == chosen.backend.to_string() { "*" } else { " " };
+        println!("{mark} {} ({}, {})", adapter.name, adapter.kind, adapter.backend);
+        println!("    driver: {}", adapter.driver);
+        println!(
+            "    binding up to {} MiB, buffer up to {} MiB, {} storage bindings, {} KiB workgroup memory",
+            adapter.max_binding_bytes >> 20,
+            adapter.max_buffer_bytes >> 20,
+            adapter.storage_bindings,
+            adapter.workgroup_bytes >> 10
+        );
+        let features = if adapter.features.is_empty() { "none".into() } else { adapter.features.join(", ") };
+        println!("    optional features: {features}");
+    }
+    println!("\nChosen: {} with the {} kernels; --adapter NAME takes another one.", chosen.name, match gpu.family() {
+        lowland::gpu::Family::Shared => "gpu (workgroup memory)",
+        lowland::gpu::Family::Register => "cpu (registers only)",
+    });
+    if gpu.is_software() {
+        println!("It computes on the CPU. If this machine has a graphics card, its Vulkan driver is missing.");
+    }
+    Ok(ExitCode::SUCCESS)
+}

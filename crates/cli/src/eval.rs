@@ -1,0 +1,166 @@
+//! `lowland eval` and `lowland predict`.
+
+use crate::args::{EvalArgs, PredictArgs, SplitName, given};
+use anyhow::{Context as _, Result};
+use clap::ArgMatches;
+use lowland::Error;
+use lowland::config::Config;
+use lowland::data::{self, Dataset, Scaling, Split};
+use lowland::gpu::Gpu;
+use lowland::model::Model;
+use lowland::train::{Evaluator, LaneState, read_metadata, read_tensors};
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// A checkpoint with the network and the data that it is measured with.
+struct Loaded {
+    model: Model,
+    data: Dataset,
+    state: LaneState,
+}
+
+/// Reads a checkpoint; flags override what its header says.
+fn load(file: &Path, changes: &Map<String, Value>) -> Result<Loaded> {
+    let source = file.display().to_string();
+    let bytes = std::fs::read(file).map_err(|e| Error::input(format!("{source}: {e}. Give a checkpoint that can be read.")))?;
+    let mut metadata = read_metadata(&bytes, &source)?;
+    let header = match metadata.remove("lowland") {
+        Some(text) => {
+            let (config, unknown) = Config::from_header(&text, &source)?;
+            if !unknown.is_empty() {
+                eprintln!("Warning: {source} has settings of another version, which are left out: {}", unknown.join(", "));
+            }
+            config
+        }
+        None if changes.contains_key("model") => Config::default(),
+        None => {
+            return Err(Error::input(format!(
+                "{source} does not say which network it belongs to; give --model, and --data for what it is measured on."
+            ))
+            .into());
+        }
+    };
+    let config = header.with(changes.clone(), "the flags")?;
+    config.check()?;
+    let mut data = data::load(&config)?;
+    if !changes.contains_key("normalize") {
+        let scaling: Option<Scaling> = metadata.get("lowland_scaling").and_then(|text| serde_json::from_str(text).ok());
+        if let Some(scaling) = scaling.filter(|s| s.mean.len() == data.shape.channels && s.std.len() == data.shape.channels) {
+            data.scaling = scaling;
+        }
+    }
+    let model = config.model(data.shape, data.classes)?;
+    let state = read_tensors(&model, &bytes, &source)?;
+    Ok(Loaded { model, data, state })
+}
+
+fn missing_val() -> Error {
+    Error::input("there is no validation part; --val-fraction makes one.")
+}
+
+pub fn eval(args: EvalArgs, matches: &ArgMatches) -> Result<ExitCode> {
+    args.config.check()?;
+    let changes = given(&args.config, matches);
+    // Every file is read before the first is measured: bad input is found before any work.
+    let loaded = args.files.iter().map(|file| load(file, &changes)).collect::<Result<Vec<_>>>()?;
+    if args.split == SplitName::Val && loaded.iter().any(|l| l.data.val.is_none()) {
+        return Err(missing_val().into());
+    }
+    let gpu = args.common.gpu()?;
+    let mut rows = Vec::new();
+    for (file, loaded) in args.files.iter().zip(&loaded) {
+        let measured = pollster::block_on(measure(&gpu, loaded, args.split)).with_context(|| file.display().to_string())?;
+        rows.push(json!({
+            "file": file.display().to_string(),
+            "loss": measured.loss,
+            "accuracy": measured.accuracy,
+            "top5": measured.top5,
+            "examples": measured.examples,
+        }));
+        if !args.common.json {
+            println!(
+                "{}: loss {:.4}, accuracy {:.2} %, top-5 {:.2} % of {} examples",
+                file.display(),
+                measured.loss,
+                100.0 * measured.accuracy,
+                100.0 * measured.top5,
+                measured.examples
+            );
+        }
+    }
+    if args.common.json {
+        println!("{:#}", Value::Array(rows));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn measure(gpu: &Gpu, loaded: &Loaded, split: SplitName) -> lowland::Result<lowland::train::Evaluation> {
+    let evaluator = Evaluator::new(gpu, &loaded.model, &loaded.data, &loaded.state).await?;
+    let parts = match split {
+        SplitName::Train => evaluator.train(gpu).await?,
+        SplitName::Val => evaluator.val(gpu).await?,
+        SplitName::Test => evaluator.test(gpu).await?,
+    };
+    parts.into_iter().next().ok_or_else(missing_val)
+}
+
+pub fn predict(args: PredictArgs, matches: &ArgMatches) -> Result<ExitCode> {
+    args.config.check()?;
+    let loaded = load(&args.file, &given(&args.config, matches))?;
+    let split: &Split = match args.split {
+        SplitName::Train => &loaded.data.train,
+        SplitName::Val => loaded.data.val.as_ref().ok_or_else(missing_val)?,
+        SplitName::Test => &loaded.data.test,
+    };
+    let gpu = args.common.gpu()?;
+    let logits = pollster::block_on(async {
+        let evaluator = Evaluator::new(&gpu, &loaded.model, &loaded.data, &loaded.state).await?;
+        match args.split {
+            SplitName::Train => evaluator.train_logits(&gpu).await,
+            SplitName::Val => evaluator.val_logits(&gpu).await,
+            SplitName::Test => evaluator.test_logits(&gpu).await,
+        }
+    })?;
+    let predictions: Vec<_> = logits.chunks_exact(loaded.data.classes).zip(&split.labels).map(Prediction::new).collect();
+    if args.common.json {
+        let rows: Vec<Value> = predictions
+            .iter()
+            .enumerate()
+            .map(|(i, p)| json!({"index": i, "label": p.label, "prediction": p.class, "probability": p.probability, "loss": p.loss}))
+            .collect();
+        println!("{:#}", Value::Array(rows));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut csv = String::from("index,label,prediction,correct,probability,loss\n");
+    for (i, p) in predictions.iter().enumerate() {
+        let _ = writeln!(csv, "{i},{},{},{},{},{}", p.label, p.class, p.label == p.class, p.probability, p.loss);
+    }
+    match &args.out {
+        None => print!("{csv}"),
+        Some(path) => lowland::run::write_atomically(path, csv.as_bytes())
+            .map_err(|e| Error::input(format!("{e}; or choose another --out.")))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a network says of one example.
+struct Prediction {
+    label: usize,
+    class: usize,
+    probability: f32,
+    loss: f32,
+}
+
+impl Prediction {
+    fn new((logits, label): (&[f32], &u16)) -> Self {
+        let label = usize::from(*label);
+        // The first of equal logits, as the kernels count.
+        let class = logits.iter().enumerate().fold(0, |best, (i, z)| if *z > logits[best] { i } else { best });
+        let highest = f64::from(logits[class]);
+        let total: f64 = logits.iter().map(|z| (f64::from(*z) - highest).exp()).sum();
+        let loss = total.ln() + highest - f64::from(logits[label]);
+        Self { label, class, probability: (1.0 / total) as f32, loss: loss as f32 }
+    }
+}

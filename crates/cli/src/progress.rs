@@ -1,0 +1,118 @@
+//! The progress of a run on stderr: a bar on a terminal, a line now and then elsewhere.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lowland::gpu::Gpu;
+use lowland::run::{Progress, Session};
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+/// Shows how a session goes on.
+pub struct Display {
+    bar: ProgressBar,
+    lines: bool,
+    latest: BTreeMap<(usize, u32), (f32, f32)>,
+    last_line: Instant,
+    started: Instant,
+    started_at: u64,
+}
+
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+impl Display {
+    pub fn new(session: &Session, gpu: &Gpu, quiet: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let total: u64 = session.parts().iter().map(|part| part.steps).sum();
+        let bar = ProgressBar::with_draw_target(
+            Some(total),
+            if quiet || !terminal { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(8) },
+        );
+        let style = "{bar:24} {pos}/{len} steps  {msg}";
+        bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        if !quiet {
+            let model = session.model();
+            let bytes = session.trainer().map_or(0, |t| t.gpu_bytes());
+            eprintln!(
+                "{} on {}: {} parameters, {} training examples; {} ({} kernels), {:.1} MB on the device",
+                model.name(),
+                session.data().name,
+                model.parameter_count(),
+                session.data().train.len(),
+                gpu.info().name,
+                if gpu.family() == lowland::gpu::Family::Shared { "gpu" } else { "cpu" },
+                bytes as f64 / 1e6
+            );
+        }
+        let started_at = done(session, 0);
+        Self {
+            bar,
+            lines: !quiet && !terminal,
+            latest: BTreeMap::new(),
+            last_line: Instant::now(),
+            started: Instant::now(),
+            started_at,
+        }
+    }
+
+    pub fn show(&mut self, session: &Session, progress: &[Progress]) {
+        let mut step = None;
+        for p in progress {
+            match p {
+                Progress::Step(m) => {
+                    let setup = &session.parts()[session.part().min(session.parts().len() - 1)];
+                    if let Some(lane) = setup.lanes.get(m.lane) {
+                        let order = setup.lanes.iter().position(|l| l.label == lane.label).unwrap_or(m.lane);
+                        self.latest.insert((order, lane.seed), (m.loss, m.accuracy));
+                    }
+                    step = Some(m.step + 1);
+                }
+                Progress::Note(note) => self.bar.suspend(|| eprintln!("Note: {note}")),
+                Progress::PartDone => {
+                    self.latest.clear();
+                    step = Some(0);
+                }
+                Progress::Evaluation(_) | Progress::Saved(_) => {}
+            }
+        }
+        let Some(step) = step else { return };
+        let position = done(session, step);
+        self.bar.set_position(position);
+        let message = self.message(session, position);
+        self.bar.set_message(message.clone());
+        if self.lines && self.last_line.elapsed() > LINE_EVERY {
+            self.last_line = Instant::now();
+            eprintln!("{position}/{} steps  {message}", self.bar.length().unwrap_or(0));
+        }
+    }
+
+    /// Steps a second, time left, and each label's mean loss and accuracy over its seeds.
+    fn message(&self, session: &Session, position: u64) -> String {
+        let rate = (position - self.started_at) as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
+        let left = self.bar.length().unwrap_or(0).saturating_sub(position) as f64 / rate.max(1e-9);
+        let mut text = format!("{rate:.0} steps/s, {} left", minutes(left));
+        let Some(setup) = session.parts().get(session.part()) else { return text };
+        let mut orders: Vec<usize> = self.latest.keys().map(|(order, _)| *order).collect();
+        orders.dedup();
+        for order in orders.into_iter().take(4) {
+            let of_label: Vec<_> = self.latest.iter().filter(|((o, _), _)| *o == order).map(|(_, v)| v).collect();
+            let mean = |f: fn(&(f32, f32)) -> f32| of_label.iter().map(|v| f(v)).sum::<f32>() / of_label.len() as f32;
+            let label = setup.lanes.get(order).map_or("", |lane| lane.label.as_str());
+            text.push_str(&format!("  {label}: loss {:.3}, accuracy {:.1} %", mean(|v| v.0), 100.0 * mean(|v| v.1)));
+        }
+        text
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Steps of all parts before the present one, and of it.
+fn done(session: &Session, step: u64) -> u64 {
+    session.parts()[..session.part()].iter().map(|part| part.steps).sum::<u64>() + step
+}
+
+fn minutes(seconds: f64) -> String {
+    let whole = seconds.min(359_999.0) as u64;
+    if whole >= 3600 { format!("{}h{:02}m", whole / 3600, whole / 60 % 60) } else { format!("{}m{:02}s", whole / 60, whole % 60) }
+}

@@ -1,0 +1,140 @@
+//! `lowland train` and `lowland compare`.
+
+use crate::args::{Common, TrainArgs, given};
+use crate::progress::Display;
+use anyhow::{Context as _, Result};
+use clap::ArgMatches;
+use lowland::Error;
+use lowland::config::{Command, Config};
+use lowland::gpu::Gpu;
+use lowland::run::{Progress, RunFolder, Session};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How long one submission keeps the device busy: long enough to make its cost small, short enough to answer Ctrl-C.
+const CHUNK: Duration = Duration::from_millis(50);
+
+pub fn train(args: TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
+    start(args, matches, Command::Train)
+}
+
+pub fn compare(args: TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
+    start(args, matches, Command::Compare)
+}
+
+fn start(args: TrainArgs, matches: &ArgMatches, command: Command) -> Result<ExitCode> {
+    let TrainArgs { config, out, resume, config_file, common } = args;
+    config.check()?;
+    let changes = given(&config, matches);
+    if let Some(dir) = resume {
+        if let Some(flag) = changes.keys().find(|key| *key != "data_dir") {
+            let flag = flag.replace('_', "-");
+            return Err(Error::input(format!(
+                "--{flag} cannot change a run that has begun; --resume takes it all from {}/config.json.",
+                dir.display()
+            ))
+            .into());
+        }
+        let gpu = common.gpu()?;
+        let data_dir = changes.contains_key("data_dir").then_some(config.data_dir.as_path());
+        let session = pollster::block_on(Session::resume(&gpu, &dir, data_dir))?;
+        return run(session, &gpu, &common, command);
+    }
+    let base = match &config_file {
+        None => Config::default(),
+        Some(file) => {
+            let text = std::fs::read_to_string(file)
+                .map_err(|e| Error::input(format!("{}: {e}. Give --config a JSON file that can be read.", file.display())))?;
+            Config::from_json(&text, &file.display().to_string())?
+        }
+    };
+    let mut config = base.with(changes, "the flags")?;
+    if command == Command::Train && config.optimizer.is_none() {
+        config.optimizer = Some("sgd".into());
+    }
+    let lanes = config.lanes(command)?;
+    let out = match out {
+        Some(out) => out,
+        None => default_folder(&config),
+    };
+    RunFolder::check_free(&out)?;
+    let gpu = common.gpu()?;
+    let session = pollster::block_on(Session::create(&gpu, config, lanes, &out, &command_line()))?;
+    run(session, &gpu, &common, command)
+}
+
+/// The command that repeats the run: what was typed, without what belongs to the machine.
+fn command_line() -> String {
+    let mut words = vec!["lowland".to_owned()];
+    let mut skip_value = false;
+    for word in std::env::args().skip(1) {
+        if std::mem::take(&mut skip_value) || word == "--quiet" || word == "--json" {
+            continue;
+        }
+        if ["--out", "--adapter", "--data-dir"].iter().any(|flag| word == *flag) {
+            skip_value = true;
+            continue;
+        }
+        if ["--out=", "--adapter=", "--data-dir="].iter().any(|flag| word.starts_with(flag)) {
+            continue;
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:=/+".contains(c);
+        words.push(if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) });
+    }
+    words.join(" ")
+}
+
+fn default_folder(config: &Config) -> PathBuf {
+    let now = time::OffsetDateTime::now_utc();
+    let word = |text: &str| text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect::<String>();
+    let name = format!("{}{:02}{:02}-{}", now.year(), u8::from(now.month()), now.day(), word(&config.data));
+    let path = |n: u32| PathBuf::from("runs").join(if n == 1 { name.clone() } else { format!("{name}-{n}") });
+    (1..).map(path).find(|path| !path.exists()).unwrap_or_else(|| path(1))
+}
+
+fn run(mut session: Session, gpu: &Gpu, common: &Common, command: Command) -> Result<ExitCode> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    // Without a handler Ctrl-C ends the program at once; the last checkpoint stands all the same.
+    let _ = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    });
+    let dir = session.folder().path().to_owned();
+    let name = if command == Command::Train { "train" } else { "compare" };
+    let go_on = format!("lowland {name} --resume {}", dir.display());
+    let mut display = Display::new(&session, gpu, common.quiet);
+    while !session.is_finished() {
+        if stop.load(Ordering::SeqCst) {
+            display.finish();
+            pollster::block_on(session.save(gpu))?;
+            eprintln!("Stopped and saved. Go on with: {go_on}");
+            return Ok(ExitCode::from(130));
+        }
+        let progress = pollster::block_on(session.advance(gpu, CHUNK)).with_context(|| {
+            format!("the run stopped; what was saved is in {}. Go on with: {go_on}", dir.display())
+        })?;
+        let done = progress.iter().any(|p| matches!(p, Progress::PartDone));
+        display.show(&session, &progress);
+        if !done {
+            gpu.wait(Duration::from_millis(20));
+        }
+    }
+    display.finish();
+    let report = lowland_report::write_report(&dir).context("the run is complete, but its report could not be written")?;
+    let summary = lowland_report::summarize(&dir)?;
+    if common.json {
+        let mut document = serde_json::to_value(&summary)?;
+        document["folder"] = dir.display().to_string().into();
+        document["report"] = report.display().to_string().into();
+        println!("{document:#}");
+    } else {
+        println!("{}", summary.to_text());
+        println!("Report: {}", report.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}

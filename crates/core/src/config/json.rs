@@ -1,0 +1,117 @@
+//! The configuration as JSON: the file of `--config`, the run folder's record, the checkpoint's header.
+
+use super::Config;
+use crate::{Error, Result};
+use serde_json::{Map, Value};
+
+/// Keys of a run folder's `config.json` beside the configuration itself.
+const RECORD_KEYS: [&str; 4] = ["version", "command", "lanes", "adapter"];
+/// Keys that belong to a machine and not to a run; a checkpoint's header leaves them out.
+const MACHINE_KEYS: [&str; 1] = ["data_dir"];
+
+impl Config {
+    /// The configuration of a JSON object; keys that are not there keep their defaults. A run folder's `config.json` is
+    /// one, too.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for anything that is not an object of known keys with fitting values; `source` names the file.
+    pub fn from_json(text: &str, source: &str) -> Result<Self> {
+        let mut object = object(text, source)?;
+        object.retain(|key, _| !RECORD_KEYS.contains(&key.as_str()));
+        Self::from_object(object, source)
+    }
+
+    /// The same for a checkpoint's header, where unknown keys come from another version: they are returned, not refused.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for damaged text and for values that do not fit.
+    pub fn from_header(text: &str, source: &str) -> Result<(Self, Vec<String>)> {
+        let mut object = object(text, source)?;
+        let known = Self::default().to_object();
+        let unknown: Vec<String> =
+            object.keys().filter(|key| !known.contains_key(*key) && !RECORD_KEYS.contains(&key.as_str())).cloned().collect();
+        object.retain(|key, _| known.contains_key(key));
+        Ok((Self::from_object(object, source)?, unknown))
+    }
+
+    /// This configuration with some keys replaced, as flags replace a file's.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a key that does not exist or a value that does not fit.
+    pub fn with(&self, changes: Map<String, Value>, source: &str) -> Result<Self> {
+        let mut object = self.to_object();
+        object.extend(changes);
+        Self::from_object(object, source)
+    }
+
+    /// All keys and values.
+    pub fn to_object(&self) -> Map<String, Value> {
+        // Through text, which keeps an f32 as short as it was written.
+        match serde_json::to_string(self).and_then(|text| serde_json::from_str(&text)) {
+            Ok(Value::Object(object)) => object,
+            // A struct of plain fields is an object.
+            _ => Map::new(),
+        }
+    }
+
+    /// The text of a checkpoint's header: everything but what belongs to the machine.
+    pub fn to_header(&self) -> String {
+        let mut object = self.to_object();
+        object.retain(|key, value| !MACHINE_KEYS.contains(&key.as_str()) && !value.is_null());
+        Value::Object(object).to_string()
+    }
+
+    fn from_object(object: Map<String, Value>, source: &str) -> Result<Self> {
+        let known = Self::default().to_object();
+        if let Some(unknown) = object.keys().find(|key| !known.contains_key(*key)) {
+            return Err(Error::input(format!(
+                "{source}: there is no setting '{unknown}'; settings are the flags with _ for -, for instance label_noise."
+            )));
+        }
+        serde_json::from_value(Value::Object(object)).map_err(|e| Error::input(format!("{source}: {e}.")))
+    }
+}
+
+fn object(text: &str, source: &str) -> Result<Map<String, Value>> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(Error::input(format!("{source} is not a JSON object of settings, such as {{\"data\": \"moons\"}}."))),
+        Err(e) => Err(Error::input(format!("{source} is not whole JSON: {e}."))),
+    }
+}
+
+/// The value of `text` as a JSON value: a number, true or false, or the text itself.
+pub(super) fn value_of(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(value @ (Value::Number(_) | Value::Bool(_))) => value,
+        _ => Value::String(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_survives_json() {
+        let config = Config { rho: 0.2, model: Some("mlp:8".into()), seeds: 3, ..Config::default() };
+        let text = Value::Object(config.to_object()).to_string();
+        assert_eq!(Config::from_json(&text, "x").unwrap(), config);
+        assert_eq!(Config::from_header(&config.to_header(), "x").unwrap().0, config);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_in_a_file_and_told_in_a_header() {
+        let text = r#"{"rho": 0.1, "rhoo": 3}"#;
+        assert!(Config::from_json(text, "my.json").unwrap_err().to_string().contains("my.json: there is no setting 'rhoo'"));
+        let (config, unknown) = Config::from_header(text, "x").unwrap();
+        assert_eq!((config.rho, unknown), (0.1, vec!["rhoo".to_owned()]));
+    }
+
+    #[test]
+    fn damaged_files_are_errors() {
+        for text in ["", "[]", "{", "{\"rho\": \"x\"}", "{\"seeds\": -1}", "{\"epochs\": 1.5}"] {
+            assert!(Config::from_json(text, "x").is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! From what a person wrote to what is trained: lanes, steps, checks of every number.
+
+use super::json::value_of;
+use super::{Base, Config, Order};
+use crate::data::{Dataset, Shape};
+use crate::model::Model;
+use crate::optim::{AdamW, BaseStep, Optimizer, Schedule, Sgd};
+use crate::train::{Lane, Setup};
+use crate::{Error, Result};
+use serde_json::Map;
+
+/// The settings that a `--lane` may have of its own.
+const LANE_KEYS: [&str; 16] = [
+    "optimizer", "base", "lr", "momentum", "nesterov", "dampening", "betas", "eps", "weight_decay", "schedule", "warmup",
+    "rho", "label_smoothing", "batch", "epochs", "steps",
+];
+/// The names that `--optimizer` takes.
+const OPTIMIZERS: [&str; 3] = ["sgd", "adamw", "sam"];
+
+/// A lane before seeds: its label and its own settings.
+#[derive(Clone, Debug)]
+pub struct LaneConfig {
+    /// Its name in columns and files.
+    pub label: String,
+    /// The configuration with the lane's own settings; `optimizer` is one name.
+    pub config: Config,
+}
+
+/// Which command the configuration is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// One lane.
+    Train,
+    /// Several lanes side by side.
+    Compare,
+}
+
+impl Config {
+    /// Checks every number that can be checked without the data.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the setting, its value and what it may be.
+    pub fn check(&self) -> Result<()> {
+        let f = |name: &str, value: f32, ok: bool, range: &str| {
+            if ok && value.is_finite() {
+                return Ok(());
+            }
+            Err(Error::input(format!("{name} is {value}; it must be {range}.")))
+        };
+        f("rho", self.rho, self.rho >= 0.0, "a number from 0 on (0 is the base optimizer itself)")?;
+        if let Some(lr) = self.lr {
+            f("lr", lr, lr >= 0.0, "a number from 0 on")?;
+        }
+        f("momentum", self.momentum, (0.0..1.0).contains(&self.momentum), "from 0 to below 1")?;
+        f("dampening", self.dampening, (0.0..=1.0).contains(&self.dampening), "from 0 to 1")?;
+        f("weight-decay", self.weight_decay, self.weight_decay >= 0.0, "a number from 0 on")?;
+        f("eps", self.eps, self.eps >= 0.0, "a number from 0 on")?;
+        f("label-smoothing", self.label_smoothing, (0.0..1.0).contains(&self.label_smoothing), "from 0 to below 1")?;
+        f("label-noise", self.label_noise, (0.0..=1.0).contains(&self.label_noise), "a fraction from 0 to 1")?;
+        f("val-fraction", self.val_fraction, (0.0..1.0).contains(&self.val_fraction), "a fraction from 0 to below 1")?;
+        for beta in [self.betas.0, self.betas.1] {
+            f("betas", beta, (0.0..1.0).contains(&beta), "two numbers from 0 to below 1")?;
+        }
+        if self.nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
+            return Err(Error::input("nesterov needs a momentum above 0 and no dampening."));
+        }
+        let counts = [
+            ("batch", self.batch.map(|n| n as u64)),
+            ("epochs", self.epochs),
+            ("steps", self.steps),
+            ("seeds", Some(u64::from(self.seeds))),
+            ("log-every", Some(self.log_every)),
+            ("eval-every", self.eval_every),
+            ("checkpoint-every", self.checkpoint_every),
+            ("train-limit", self.train_limit.map(|n| n as u64)),
+            ("test-limit", self.test_limit.map(|n| n as u64)),
+        ];
+        if let Some((name, _)) = counts.iter().find(|(_, n)| *n == Some(0)) {
+            return Err(Error::input(format!("{name} is 0; it must be at least 1.")));
+        }
+        if self.epochs.is_some() && self.steps.is_some() {
+            return Err(Error::input("epochs and steps are both given; give one of them."));
+        }
+        if self.seed.checked_add(self.seeds - 1).is_none() {
+            return Err(Error::input(format!("seed {} leaves no room for {} seeds.", self.seed, self.seeds)));
+        }
+        Ok(())
+    }
+
+    /// The network for examples of this shape.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for an unknown model or sizes that do not fit.
+    pub fn model(&self, shape: Shape, classes: usize) -> Result<Model> {
+        let default = if is_image(shape) { "cnn:16,32" } else { "mlp:32,32,32" };
+        Model::parse(self.model.as_deref().unwrap_or(default), shape, classes, self.activation, self.norm)
+    }
+
+    /// Examples per step.
+    pub fn batch_for(&self, shape: Shape) -> usize {
+        self.batch.unwrap_or(if is_image(shape) { 128 } else { 20 })
+    }
+
+    /// The lanes before seeds, in the order of the tables.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for unknown optimizers, damaged `--lane`s and equal labels.
+    pub fn lanes(&self, command: Command) -> Result<Vec<LaneConfig>> {
+        self.check()?;
+        let default = match (command, self.lane.is_empty()) {
+            (Command::Train, _) => "sgd",
+            (Command::Compare, true) => "sgd,sam",
+            (Command::Compare, false) => "",
+        };
+        let names = self.optimizer.as_deref().unwrap_or(default);
+        let mut lanes = Vec::new();
+        for name in names.split(',').map(str::trim).filter(|name| !name.is_empty() || self.optimizer.is_some()) {
+            let config = Self { optimizer: Some(name.into()), lane: Vec::new(), ..self.clone() };
+            lanes.push(LaneConfig { label: name.into(), config });
+        }
+        for text in &self.lane {
+            lanes.push(self.parse_lane(text)?);
+        }
+        if self.equal_compute {
+            let twice = |n: u64| n.saturating_mul(2);
+            let epochs = self.epochs.or(if self.steps.is_some() { None } else { Some(DEFAULT_EPOCHS) }).map(twice);
+            let config = Self {
+                optimizer: Some("sgd".into()),
+                lane: Vec::new(),
+                epochs,
+                steps: self.steps.map(twice),
+                ..self.clone()
+            };
+            lanes.push(LaneConfig { label: "sgd-2x".into(), config });
+        }
+        if command == Command::Train && lanes.len() != 1 {
+            return Err(Error::input(
+                "train takes one optimizer; `lowland compare` trains several side by side, with --lane and --equal-compute.",
+            ));
+        }
+        for (i, lane) in lanes.iter().enumerate() {
+            let name = lane.config.optimizer.as_deref().unwrap_or_default();
+            if !OPTIMIZERS.contains(&name) {
+                let list = OPTIMIZERS.join(", ");
+                return Err(Error::input(format!("lane {}: there is no optimizer '{name}'; there are {list}.", lane.label)));
+            }
+            if lanes[..i].iter().any(|other| other.label == lane.label) {
+                return Err(Error::input(format!("two lanes are called '{}'; give each its own label.", lane.label)));
+            }
+            lane.config.check().map_err(|e| Error::input(format!("lane {}: {e}", lane.label)))?;
+        }
+        Ok(lanes)
+    }
+
+    /// `LABEL: key=value key=value`.
+    fn parse_lane(&self, text: &str) -> Result<LaneConfig> {
+        let wrong = |why: &str| Error::input(format!("lane '{text}': {why}; write it as \"sam2: optimizer=sam rho=0.2\"."));
+        let (label, settings) = text.split_once(':').ok_or_else(|| wrong("there is no colon after its label"))?;
+        let label = label.trim();
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+        if label.is_empty() || label.len() > 64 || !label.chars().all(fits) || label.starts_with('.') {
+            return Err(wrong("a label has 1 to 64 letters, digits, - _ . +"));
+        }
+        let mut changes = Map::new();
+        changes.insert("lane".into(), serde_json::Value::Array(Vec::new()));
+        changes.insert("optimizer".into(), "sgd".into());
+        for setting in settings.split_whitespace() {
+            let (key, value) = setting.split_once('=').ok_or_else(|| wrong("a setting is key=value"))?;
+            let key = key.replace('-', "_");
+            if !LANE_KEYS.contains(&key.as_str()) {
+                return Err(wrong(&format!("'{key}' is not a lane's own setting; those are {}", LANE_KEYS.join(", "))));
+            }
+            let other = match key.as_str() {
+                "epochs" => Some("steps"),
+                "steps" => Some("epochs"),
+                _ => None,
+            };
+            if let Some(other) = other.filter(|other| !changes.contains_key(*other)) {
+                changes.insert(other.into(), serde_json::Value::Null);
+            }
+            changes.insert(key, value_of(value));
+        }
+        let config = self.with(changes, &format!("lane {label}"))?;
+        Ok(LaneConfig { label: label.into(), config: Self { equal_compute: false, ..config } })
+    }
+
+    /// What `self`, a lane's configuration, is trained with over `steps` steps.
+    fn optimizer_for(&self, steps: u64) -> Optimizer {
+        let name = self.optimizer.as_deref().unwrap_or("sgd");
+        let base = if name == "adamw" { Base::AdamW } else if name == "sam" { self.base } else { Base::Sgd };
+        let Self { momentum, dampening, nesterov, eps, weight_decay, .. } = *self;
+        let (base, lr) = match base {
+            Base::Sgd => (BaseStep::Sgd(Sgd { momentum, dampening, nesterov }), 0.1),
+            Base::AdamW => (BaseStep::AdamW(AdamW { betas: [self.betas.0, self.betas.1], eps }), 0.001),
+        };
+        Optimizer {
+            base,
+            rho: if name == "sam" { self.rho } else { 0.0 },
+            schedule: Schedule { lr: self.lr.unwrap_or(lr), shape: self.schedule, warmup: self.warmup, steps },
+            weight_decay,
+        }
+    }
+
+    /// Steps of an epoch of `examples` examples in batches of `batch`.
+    pub fn steps_per_epoch(&self, examples: usize, batch: usize) -> f64 {
+        match self.order {
+            Order::Shuffle => (examples / batch).max(1) as f64,
+            Order::File => examples as f64 / batch as f64,
+        }
+    }
+
+    /// The trainers that `lanes` come to: one for all lanes of the same batch, length and smoothing, each lane once a seed.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a batch that does not fit, or a run longer than a step counter.
+    pub fn setups(&self, lanes: &[LaneConfig], data: &Dataset, model: &Model) -> Result<Vec<Setup>> {
+        let mut setups: Vec<Setup> = Vec::new();
+        for LaneConfig { label, config } in lanes {
+            let (examples, batch) = (data.train.len(), config.batch_for(data.shape));
+            if batch > examples {
+                return Err(Error::input(format!(
+                    "lane {label}: a batch of {batch} is larger than the training set of {examples} examples; take at most that."
+                )));
+            }
+            let one_value = model.running().is_empty() || is_image(model.input()) || batch > 1;
+            if !one_value {
+                return Err(Error::input("batch norm needs more than one value per channel; take a batch of at least 2."));
+            }
+            let per_epoch = config.steps_per_epoch(examples, batch);
+            let epochs = config.epochs.unwrap_or(DEFAULT_EPOCHS);
+            let steps = config.steps.unwrap_or((epochs as f64 * per_epoch).ceil() as u64);
+            if steps > u64::from(u32::MAX / 2) || (examples as u64) * (batch as u64) > u64::from(u32::MAX) {
+                return Err(Error::input(format!("lane {label}: {steps} steps of {batch} examples are more than a run can count.")));
+            }
+            let climbs = config.optimizer_for(steps).gradients_per_step();
+            let epoch = (per_epoch.ceil() as u64).max(1);
+            let setup = Setup {
+                lanes: (0..self.seeds)
+                    .map(|i| Lane { label: label.clone(), seed: self.seed + i, optimizer: config.optimizer_for(steps) })
+                    .collect(),
+                batch,
+                order: self.order,
+                label_smoothing: config.label_smoothing,
+                steps,
+                log_every: self.log_every,
+                eval_every: self.eval_every.unwrap_or_else(|| eval_cadence(data, batch, epoch, climbs)),
+                checkpoint_every: self.checkpoint_every.unwrap_or(epoch),
+            };
+            let same = |s: &&mut Setup| {
+                (s.batch, s.steps, s.label_smoothing) == (setup.batch, setup.steps, setup.label_smoothing)
+            };
+            match setups.iter_mut().find(same) {
+                Some(group) => group.lanes.extend(setup.lanes),
+                None => setups.push(setup),
+            }
+        }
+        Ok(setups)
+    }
+
+    /// The epoch that `step` is in, as the tables count it.
+    pub fn epoch_of(&self, step: u64, examples: usize, batch: usize) -> u64 {
+        match self.order {
+            Order::Shuffle => step / ((examples / batch).max(1) as u64),
+            Order::File => (u128::from(step) * batch as u128 / examples as u128) as u64,
+        }
+    }
+}
+
+const DEFAULT_EPOCHS: u64 = 10;
+
+fn is_image(shape: Shape) -> bool {
+    shape.height * shape.width > 1
+}
+
+/// Steps between evaluations such that they cost about a twentieth of the time: an evaluation is a forward pass over
+/// everything that is measured, a gradient about three. Rounded up to whole epochs.
+fn eval_cadence(data: &Dataset, batch: usize, epoch: u64, gradients: u32) -> u64 {
+    let measured = data.train.len().min(10_000) + data.test.len() + data.val.as_ref().map_or(0, |val| val.len());
+    let cost = measured.div_ceil(batch) as u64 * 20 / (3 * u64::from(gradients));
+    cost.div_ceil(epoch).max(1) * epoch
+}

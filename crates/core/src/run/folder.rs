@@ -1,0 +1,113 @@
+//! The run folder: where its files are, and how they are written.
+
+use crate::config::Config;
+use crate::{Error, Result};
+use serde_json::Value;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// A run folder.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+/// Writes a file as a whole: beside it first, then by one rename.
+///
+/// # Errors
+/// [`Error::Io`] where the disk is full or the folder cannot be written.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = path.with_extension("part");
+    let write = || {
+        let mut file = fs::File::create(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        fs::rename(&beside, path)
+    };
+    write().map_err(|e| {
+        let _ = fs::remove_file(&beside);
+        Error::io(path, e, "Make room or make the folder writable, and go on with --resume")
+    })
+}
+
+impl RunFolder {
+    /// Makes the folder with its `config.json`, by one rename.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where the folder is in use or cannot be made; nothing is left behind.
+    pub fn create(path: &Path, record: &Value) -> Result<Self> {
+        Self::check_free(path)?;
+        let refuse = |what: &Path, e: std::io::Error| {
+            Error::input(format!("{}: {e}. Choose a folder that can be written with --out.", what.display()))
+        };
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let new_parent = parent.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).last().map(Path::to_owned);
+        let name = path.file_name().ok_or_else(|| Error::input(format!("{} is not a folder's name.", path.display())))?;
+        let beside = parent.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+        let make = || -> std::io::Result<()> {
+            fs::create_dir_all(parent)?;
+            fs::create_dir(&beside)?;
+            fs::write(beside.join("config.json"), format!("{record:#}\n"))?;
+            if path.exists() {
+                fs::remove_dir(path)?;
+            }
+            fs::rename(&beside, path)
+        };
+        make().map_err(|e| {
+            let _ = fs::remove_dir_all(&beside);
+            if let Some(parent) = new_parent {
+                let _ = fs::remove_dir_all(parent);
+            }
+            refuse(path, e)
+        })?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Checks that a run can go to `path`: it is not there, or an empty folder.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where something is there.
+    pub fn check_free(path: &Path) -> Result<()> {
+        match fs::read_dir(path) {
+            Ok(mut entries) => match entries.next() {
+                None => Ok(()),
+                Some(_) => Err(Error::input(format!(
+                    "{} is already in use; choose another --out, or go on with --resume {}.",
+                    path.display(),
+                    path.display()
+                ))),
+            },
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(Error::input(format!("{}: {e}. Choose another --out.", path.display()))),
+        }
+    }
+
+    /// Opens a run folder that is there, and its configuration.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where it is not a run folder.
+    pub fn open(path: &Path) -> Result<(Self, Config)> {
+        let file = path.join("config.json");
+        let text = fs::read_to_string(&file).map_err(|e| {
+            Error::input(format!("{} is not a run folder: {}: {e}. Give the folder that --out made.", path.display(), file.display()))
+        })?;
+        let config = Config::from_json(&text, &file.display().to_string())?;
+        Ok((Self { path: path.to_owned() }, config))
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The file of a lane's final weights.
+    pub fn final_weights(&self, label: &str, seed: u32) -> PathBuf {
+        self.file(&format!("final-{label}-{seed}.safetensors"))
+    }
+}

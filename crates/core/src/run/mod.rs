@@ -1,0 +1,10 @@
+//! A run: a configuration, its tables, its checkpoints, in one folder that survives being killed at any moment.
+
+mod checkpoint;
+mod folder;
+mod session;
+mod table;
+
+pub use checkpoint::Checkpoint;
+pub use folder::{RunFolder, write_atomically};
+pub use session::{Progress, Session};

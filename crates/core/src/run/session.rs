@@ -1,0 +1,334 @@
+//! Drives a run: part after part, events into tables, checkpoints and final weights.
+
+use super::checkpoint::{Checkpoint, Place};
+use super::folder::{RunFolder, write_atomically};
+use super::table::{Table, number};
+use crate::config::{Config, LaneConfig};
+use crate::data::Dataset;
+use crate::gpu::Gpu;
+use crate::model::Model;
+use crate::train::{Evaluation, Event, Setup, Snapshot, StepMetrics, Trainer, read_tensors, write_tensors};
+use crate::{Error, Result};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::path::Path;
+use web_time::Duration;
+
+/// A run in progress.
+#[derive(Debug)]
+pub struct Session {
+    folder: RunFolder,
+    config: Config,
+    lanes: Vec<LaneConfig>,
+    data: Dataset,
+    model: Model,
+    parts: Vec<Setup>,
+    part: usize,
+    trainer: Option<Trainer>,
+    metrics: Table,
+    evals: Table,
+    notes: Vec<String>,
+}
+
+/// What a session tells while it goes on.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// A logged step of a lane of the present part.
+    Step(StepMetrics),
+    /// An evaluation of a lane of the present part.
+    Evaluation(Evaluation),
+    /// A sentence about a lane that went wrong.
+    Note(String),
+    /// A checkpoint was written after this many steps of the part.
+    Saved(u64),
+    /// The part is done.
+    PartDone,
+}
+
+const METRICS: &str = "optimizer,seed,step,epoch,loss,sam_loss,accuracy,grad_norm,lr,rho";
+const EVALS: &str = "optimizer,seed,step,epoch,split,loss,accuracy,top5";
+const CHECKPOINT: &str = "checkpoint.safetensors";
+
+impl Session {
+    /// Starts a run in a new folder. Everything is checked, and the first part is on the device, before the folder is made.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for anything that cannot be trained, with no folder left behind.
+    pub async fn create(gpu: &Gpu, config: Config, lanes: Vec<LaneConfig>, out: &Path, command_line: &str) -> Result<Self> {
+        RunFolder::check_free(out)?;
+        let (data, model, parts) = prepare(&config, &lanes)?;
+        let start = initial(&config, &model, &parts[0])?;
+        let trainer = Trainer::new(gpu, &model, &data, parts[0].clone(), start.as_ref()).await?;
+        let record = record(&config, &lanes, &data, &model, &parts, command_line, gpu);
+        let folder = RunFolder::create(out, &record)?;
+        let metrics = Table::open(&folder.file("metrics.csv"), METRICS, 0)?;
+        let evals = Table::open(&folder.file("eval.csv"), EVALS, 0)?;
+        let notes = Vec::new();
+        Ok(Self { folder, config, lanes, data, model, parts, part: 0, trainer: Some(trainer), metrics, evals, notes })
+    }
+
+    /// Goes on with a run from its last checkpoint, or from its start where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where the folder is not a run's or is damaged.
+    pub async fn resume(gpu: &Gpu, path: &Path, data_dir: Option<&Path>) -> Result<Self> {
+        let (folder, mut config) = RunFolder::open(path)?;
+        if let Some(dir) = data_dir {
+            config.data_dir = dir.to_owned();
+        }
+        let lanes = config.lanes(crate::config::Command::Compare)?;
+        let (data, model, parts) = prepare(&config, &lanes)?;
+        let checkpoint = Checkpoint::read(&folder.file(CHECKPOINT), &model, &parts)?;
+        let (place, snapshot) = checkpoint.map_or((Place::default(), None), |c| (c.place, c.snapshot));
+        let trainer = match parts.get(place.part) {
+            None => None,
+            Some(setup) => {
+                let start = if snapshot.is_some() { snapshot } else { initial(&config, &model, setup)? };
+                Some(Trainer::new(gpu, &model, &data, setup.clone(), start.as_ref()).await?)
+            }
+        };
+        let metrics = Table::open(&folder.file("metrics.csv"), METRICS, place.metrics_bytes)?;
+        let evals = Table::open(&folder.file("eval.csv"), EVALS, place.eval_bytes)?;
+        let notes = place.notes;
+        Ok(Self { folder, config, lanes, data, model, parts, part: place.part, trainer, metrics, evals, notes })
+    }
+
+    /// Whether all parts are done.
+    pub fn is_finished(&self) -> bool {
+        self.part == self.parts.len()
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// The data set.
+    pub fn data(&self) -> &Dataset {
+        &self.data
+    }
+
+    /// The network.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The parts: lanes that are trained together.
+    pub fn parts(&self) -> &[Setup] {
+        &self.parts
+    }
+
+    /// The part that is being trained.
+    pub fn part(&self) -> usize {
+        self.part
+    }
+
+    /// The trainer of the part that is being trained.
+    pub fn trainer(&self) -> Option<&Trainer> {
+        self.trainer.as_ref()
+    }
+
+    /// What went wrong so far, in sentences.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Does what can be done without waiting for the device (a part's set-up aside), and tells what happened.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where the device is lost, [`Error::Io`] where the disk is full; the last checkpoint stands.
+    pub async fn advance(&mut self, gpu: &Gpu, budget: Duration) -> Result<Vec<Progress>> {
+        let Some(setup) = self.parts.get(self.part) else { return Ok(Vec::new()) };
+        let mut trainer = match self.trainer.take() {
+            Some(trainer) => trainer,
+            None => {
+                let start = initial(&self.config, &self.model, setup)?;
+                Trainer::new(gpu, &self.model, &self.data, setup.clone(), start.as_ref()).await?
+            }
+        };
+        let events = trainer.tick(gpu, budget);
+        let finished = trainer.is_finished();
+        self.trainer = (!finished).then_some(trainer);
+        let mut progress = Vec::new();
+        for event in events? {
+            self.handle(event, &mut progress)?;
+        }
+        self.metrics.flush_in_time()?;
+        self.evals.flush_in_time()?;
+        Ok(progress)
+    }
+
+    /// Saves where the run stands.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where the device is lost, [`Error::Io`] where the disk is full.
+    pub async fn save(&mut self, gpu: &Gpu) -> Result<()> {
+        let mut ignored = Vec::new();
+        let Some(mut trainer) = self.trainer.take() else { return Ok(()) };
+        trainer.stop();
+        trainer.checkpoint_soon();
+        while !trainer.is_finished() {
+            for event in trainer.tick(gpu, Duration::ZERO)? {
+                if !matches!(event, Event::Finished) {
+                    self.handle(event, &mut ignored)?;
+                }
+            }
+            #[cfg(not(target_family = "wasm"))]
+            gpu.wait(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, event: Event, progress: &mut Vec<Progress>) -> Result<()> {
+        match event {
+            Event::Step(m) => {
+                let sam_loss = m.sam_loss.map(number).unwrap_or_default();
+                let row = format!(
+                    "{},{},{sam_loss},{},{},{},{}",
+                    self.row_start(m.lane, m.step),
+                    number(m.loss),
+                    number(m.accuracy),
+                    number(m.grad_norm),
+                    number(m.lr),
+                    number(m.rho)
+                );
+                self.metrics.row(&row);
+                progress.push(Progress::Step(m));
+            }
+            Event::Evaluation(e) => {
+                let [loss, accuracy, top5] = [e.loss, e.accuracy, e.top5].map(number);
+                let row = format!("{},{},{loss},{accuracy},{top5}", self.row_start(e.lane, e.step), e.part.name());
+                self.evals.row(&row);
+                progress.push(Progress::Evaluation(e));
+            }
+            Event::Trouble { lane, step, trouble } => {
+                let lane = &self.parts[self.part].lanes[lane];
+                let note = format!("{} seed {} {trouble} (step {step})", lane.label, lane.seed);
+                self.notes.push(note.clone());
+                write_atomically(&self.folder.file("notes.json"), json!({ "notes": self.notes }).to_string().as_bytes())?;
+                progress.push(Progress::Note(note));
+            }
+            Event::Checkpoint(snapshot) => {
+                let step = snapshot.step;
+                self.checkpoint(*snapshot)?;
+                progress.push(Progress::Saved(step));
+            }
+            Event::Finished => {
+                self.part += 1;
+                progress.push(Progress::PartDone);
+            }
+        }
+        Ok(())
+    }
+
+    /// Optimizer, seed, step and epoch of a row.
+    fn row_start(&self, lane: usize, step: u64) -> String {
+        let setup = &self.parts[self.part];
+        let lane = &setup.lanes[lane];
+        let epoch = self.config.epoch_of(step, self.data.train.len(), setup.batch);
+        format!("{},{},{step},{epoch}", lane.label, lane.seed)
+    }
+
+    fn checkpoint(&mut self, snapshot: Snapshot) -> Result<()> {
+        if snapshot.step == 0 && self.parts[self.part].steps > 0 {
+            // The start of a part is where the end of the one before it, or an empty folder, goes on anyway.
+            return Ok(());
+        }
+        let metrics_bytes = self.metrics.sync()?;
+        let eval_bytes = self.evals.sync()?;
+        let setup = &self.parts[self.part];
+        let mut place = Place { part: self.part, step: snapshot.step, metrics_bytes, eval_bytes, notes: self.notes.clone() };
+        let mut snapshot = Some(snapshot);
+        if place.step == setup.steps {
+            if let Some(last) = snapshot.take() {
+                self.write_final_weights(setup, &last)?;
+            }
+            (place.part, place.step) = (self.part + 1, 0);
+        }
+        Checkpoint { place, snapshot }.write(&self.folder.file(CHECKPOINT), &self.model, Some(setup))
+    }
+
+    fn write_final_weights(&self, setup: &Setup, snapshot: &Snapshot) -> Result<()> {
+        for (lane, state) in setup.lanes.iter().zip(&snapshot.lanes) {
+            let of_lane = self.lanes.iter().find(|l| l.label == lane.label).map_or(&self.config, |l| &l.config);
+            let config = Config {
+                seed: lane.seed,
+                seeds: 1,
+                equal_compute: false,
+                model: Some(self.model.name().into()),
+                init: None,
+                ..of_lane.clone()
+            };
+            let scaling = serde_json::to_string(&self.data.scaling)
+                .map_err(|e| Error::run(format!("the scaling could not be written: {e}.")))?;
+            let metadata =
+                HashMap::from([("lowland".to_owned(), config.to_header()), ("lowland_scaling".to_owned(), scaling)]);
+            let bytes = write_tensors(&self.model, state, snapshot.step, metadata)?;
+            write_atomically(&self.folder.final_weights(&lane.label, lane.seed), &bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// Data, network and parts of a run.
+fn prepare(config: &Config, lanes: &[LaneConfig]) -> Result<(Dataset, Model, Vec<Setup>)> {
+    let data = crate::data::load(config)?;
+    let model = config.model(data.shape, data.classes)?;
+    let setups = config.setups(lanes, &data, &model)?;
+    let parts: Vec<Setup> = setups.into_iter().flat_map(|setup| Trainer::split(&model, &data, setup)).collect();
+    if parts.is_empty() {
+        return Err(Error::input("there is no lane to train; name optimizers with --optimizer or lanes with --lane."));
+    }
+    Ok((data, model, parts))
+}
+
+/// The start that `--init` asks for: the same weights in every lane.
+fn initial(config: &Config, model: &Model, setup: &Setup) -> Result<Option<Snapshot>> {
+    let Some(path) = &config.init else { return Ok(None) };
+    let bytes = std::fs::read(path)
+        .map_err(|e| Error::input(format!("{}: {e}. Give --init a safetensors file that can be read.", path.display())))?;
+    let state = read_tensors(model, &bytes, &path.display().to_string())?;
+    Ok(Some(Snapshot { step: 0, lanes: vec![state; setup.lanes.len()] }))
+}
+
+/// The run folder's `config.json`: the configuration, and what it came to.
+fn record(
+    config: &Config,
+    lanes: &[LaneConfig],
+    data: &Dataset,
+    model: &Model,
+    parts: &[Setup],
+    command_line: &str,
+    gpu: &Gpu,
+) -> Value {
+    let mut object = config.to_object();
+    object.retain(|_, value| !value.is_null());
+    object.insert("model".into(), model.name().into());
+    let summary: Vec<Value> = lanes
+        .iter()
+        .filter_map(|lane| {
+            let setup = parts.iter().find(|s| s.lanes.iter().any(|l| l.label == lane.label))?;
+            let optimizer = setup.lanes.iter().find(|l| l.label == lane.label)?.optimizer;
+            Some(json!({
+                "label": lane.label,
+                "optimizer": lane.config.optimizer,
+                "lr": short(optimizer.schedule.lr),
+                "rho": short(optimizer.rho),
+                "batch": setup.batch,
+                "steps": setup.steps,
+                "steps_per_epoch": config.steps_per_epoch(data.train.len(), setup.batch),
+                "gradients_per_step": optimizer.gradients_per_step(),
+            }))
+        })
+        .collect();
+    object.insert("version".into(), 1.into());
+    object.insert("command".into(), command_line.into());
+    object.insert("adapter".into(), gpu.info().name.clone().into());
+    object.insert("lanes".into(), summary.into());
+    Value::Object(object)
+}
+
+/// An f32 as the short decimal that a person wrote.
+fn short(value: f32) -> Value {
+    serde_json::from_str(&number(value)).unwrap_or(Value::Null)
+}

@@ -1,1 +1,114 @@
-//! x
+//! Every kernel in the languages that we cannot run everywhere, and within what WebGPU promises, read apart from the build
+//! script.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+use lowland_shaders::{KERNELS, Kernel};
+use naga::back::{hlsl, msl, pipeline_constants, spv};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{AddressSpace, Module};
+
+fn parse(kernel: &Kernel) -> Result<(Module, ModuleInfo), String> {
+    let module = naga::front::wgsl::parse_str(kernel.source).map_err(|e| e.emit_to_string(kernel.source))?;
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+        .validate(&module)
+        .map_err(|e| e.emit_to_string(kernel.source))?;
+    Ok((module, info))
+}
+
+/// Values for the overrides: the defaults, every flag on with each activation, and one flag at a time.
+fn combinations(kernel: &Kernel) -> Vec<Vec<(&'static str, f64)>> {
+    let flags: Vec<_> = kernel.overrides.iter().copied().filter(|name| *name != "ACTIVATION").collect();
+    let mut all = vec![Vec::new()];
+    for value in [0.0, 1.0] {
+        all.push(flags.iter().map(|flag| (*flag, value)).collect());
+    }
+    for on in &flags {
+        all.push(flags.iter().map(|flag| (*flag, f64::from(u8::from(flag == on)))).collect());
+    }
+    if kernel.overrides.contains(&"ACTIVATION") {
+        for code in 0..=5 {
+            let with_code = |list: &Vec<(&'static str, f64)>| {
+                list.iter().copied().chain([("ACTIVATION", f64::from(code))]).collect::<Vec<_>>()
+            };
+            all.push(with_code(&all[2]));
+        }
+    }
+    all
+}
+
+/// Translates one variant to all three languages.
+fn translate(module: &Module, info: &ModuleInfo, constants: &[(&str, f64)]) -> Result<(), String> {
+    let constants = constants.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+    let stage = naga::ShaderStage::Compute;
+    let (module, info) = pipeline_constants::process_overrides(module, info, Some((stage, "main")), &constants)
+        .map_err(|e| format!("overrides: {e}"))?;
+    let words = spv::write_vec(&module, &info, &spv::Options::default(), None).map_err(|e| format!("SPIR-V: {e}"))?;
+    if words.first() != Some(&0x0723_0203) {
+        return Err("SPIR-V: no magic number".into());
+    }
+    // What wgpu asks for: Metal 2.0 and shader model 6 at least.
+    let options = msl::Options { lang_version: (2, 0), ..msl::Options::default() };
+    let (text, _) = msl::write_string(&module, &info, &options, &msl::PipelineOptions::default())
+        .map_err(|e| format!("MSL: {e}"))?;
+    if !text.contains("kernel void") {
+        return Err("MSL: no kernel function".into());
+    }
+    let options = hlsl::Options { shader_model: hlsl::ShaderModel::V6_0, ..hlsl::Options::default() };
+    let mut text = String::new();
+    hlsl::Writer::new(&mut text, &options, &hlsl::PipelineOptions::default())
+        .write(&module, &info, None)
+        .map_err(|e| format!("HLSL: {e}"))?;
+    if text.contains("[numthreads(") { Ok(()) } else { Err("HLSL: no entry point".into()) }
+}
+
+#[test]
+fn every_kernel_translates_to_spirv_msl_and_hlsl() {
+    assert!(!KERNELS.is_empty(), "no kernels found");
+    let mut failures = Vec::new();
+    let mut variants = 0;
+    for kernel in KERNELS {
+        match parse(kernel) {
+            Err(problem) => failures.push(format!("{}: {problem}", kernel.name)),
+            Ok((module, info)) => {
+                for constants in combinations(kernel) {
+                    variants += 1;
+                    if let Err(problem) = translate(&module, &info, &constants) {
+                        failures.push(format!("{} {constants:?}: {problem}", kernel.name));
+                    }
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} of {variants} variants fail:\n{}", failures.len(), failures.join("\n"));
+    assert!(variants > KERNELS.len(), "overrides were tried");
+}
+
+#[test]
+fn every_kernel_stays_within_what_webgpu_promises() {
+    let mut failures = Vec::new();
+    for kernel in KERNELS {
+        let (module, _) = parse(kernel).unwrap_or_else(|problem| panic!("{}: {problem}", kernel.name));
+        let of =
+            |wanted: fn(&AddressSpace) -> bool| module.global_variables.iter().filter(move |(_, v)| wanted(&v.space));
+        let storage = of(|space| matches!(space, AddressSpace::Storage { .. })).count();
+        let uniform = of(|space| *space == AddressSpace::Uniform).count();
+        // Round each variable up as a driver may.
+        let workgroup: u32 = of(|space| *space == AddressSpace::WorkGroup)
+            .map(|(_, v)| module.types[v.ty].inner.size(module.to_ctx()).next_multiple_of(16))
+            .sum();
+        let [x, y, z] = module.entry_points[0].workgroup_size;
+        let mut limit = |what: &str, found: u32, most: u32| {
+            if found > most {
+                failures.push(format!("{}: {found} {what}, WebGPU promises {most}", kernel.name));
+            }
+        };
+        limit("storage bindings", storage as u32, 8);
+        limit("uniform bindings", uniform as u32, 12);
+        limit("bytes of workgroup memory", workgroup, 16 << 10);
+        limit("invocations", x * y * z, 256);
+        if storage + uniform != kernel.bindings.len() || x != kernel.workgroup_size {
+            failures.push(format!("{}: the generated table differs from the kernel", kernel.name));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}

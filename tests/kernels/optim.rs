@@ -271,14 +271,8 @@ fn the_log_sums_each_kind_and_moves_the_clock() {
         let squares_id = bench.input("squares", squares.as_flattened());
         let clock = bench.changed("clock", &[step, step]);
         let records = bench.output("ring", ring * LANES * 12);
-        let p = Log {
-            batch: batch as u32,
-            outcome_stride: batch as u32,
-            ascent_outcome: examples as u32,
-            slices,
-            lanes: LANES as u32,
-            ring: ring as u32,
-        };
+        let p =
+            Log { batch: batch as u32, ascent_offset: examples as u32, slices, lanes: LANES as u32, ring: ring as u32 };
         bench.launch(&LOG, &[], &p, rows, &[outcome, squares_id, clock, records], 1);
         let ran = bench.run(gpu, 1);
 

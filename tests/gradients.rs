@@ -1,0 +1,159 @@
+//! Gradients of whole models, read from the trainer after one step, against finite differences in f64 of the twin's loss.
+//! In its first step SGD's momentum is the gradient itself; SAM's is the gradient at w + e.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use lowland::config::{self, Activation, Norm, Order};
+use lowland::data::{Dataset, Inputs, Scaling, Shape, Split};
+use lowland::gpu::Gpu;
+use lowland::model::{self, Model};
+use lowland::optim::{BaseStep, Optimizer, Schedule, Sgd};
+use lowland::plan::Lane;
+use lowland::rng::{Rng, Stream};
+use lowland::train::{Setup, Trainer};
+use lowland_reference::{Network, Tensor, optim::sam_ascent};
+use lowland_tests::compare::{Tolerance, check, near, within};
+use lowland_tests::layer::{draw, uniform};
+use lowland_tests::{FAMILIES, gpu, twin};
+use std::time::Duration;
+
+/// A chain of some ten f32 operations, each with sums of some hundred products; the differences in f64 add 1e-9.
+const GRADIENT: Tolerance = within(5e-6, 5e-5);
+/// The same at w + e, whose e comes from a gradient with those errors.
+const ASCENT_GRADIENT: Tolerance = within(1e-5, 1e-4);
+const RHO: f32 = 0.3;
+
+struct Case {
+    model: &'static str,
+    shape: Shape,
+    classes: usize,
+    batch: usize,
+    activation: Activation,
+    norm: Norm,
+    smoothing: f32,
+}
+
+fn lane(label: &str, seed: u32, rho: f32) -> Lane {
+    let schedule = Schedule { lr: 0.1, shape: config::Schedule::Constant, warmup: 0, steps: 1 };
+    let base = BaseStep::Sgd(Sgd { momentum: 0.9, dampening: 0.0, nesterov: false });
+    Lane { label: label.into(), seed, optimizer: Optimizer { base, rho, schedule, weight_decay: 0.0 } }
+}
+
+/// Weights before, and momentum after one step, of each lane in PyTorch's layout.
+fn one_step(gpu: &Gpu, model: &Model, data: &Dataset, setup: Setup) -> Vec<(Vec<Tensor>, Vec<Tensor>)> {
+    let mut trainer = pollster::block_on(Trainer::new(gpu, model, data, setup, None)).unwrap();
+    let before = pollster::block_on(trainer.snapshot(gpu)).unwrap();
+    assert_eq!(before.step, 0);
+    while !trainer.is_finished() {
+        trainer.tick(gpu, Duration::from_millis(50)).unwrap();
+        gpu.wait(Duration::from_millis(100));
+    }
+    let after = pollster::block_on(trainer.snapshot(gpu)).unwrap();
+    assert_eq!(after.step, 1);
+    let tensors = |arena: &[f32]| -> Vec<Tensor> {
+        let tensor = |t: &model::Tensor| Tensor::from_f32(&t.kind.shape(), &t.unpack(arena));
+        model.parameters().iter().map(tensor).collect()
+    };
+    before.lanes.iter().zip(&after.lanes).map(|(b, a)| (tensors(&b.weights), tensors(&a.moments[0]))).collect()
+}
+
+/// The gradient by central differences.
+fn differences(parameters: &[Tensor], loss: impl Fn(&[Tensor]) -> f64) -> Vec<f64> {
+    let h = 1e-5;
+    let mut moved = parameters.to_vec();
+    let mut gradient = Vec::new();
+    for tensor in 0..moved.len() {
+        for index in 0..moved[tensor].data.len() {
+            let at = moved[tensor].data[index];
+            let mut shifted = |by: f64| {
+                moved[tensor].data[index] = at + by;
+                loss(&moved)
+            };
+            gradient.push((shifted(h) - shifted(-h)) / (2.0 * h));
+            moved[tensor].data[index] = at;
+        }
+    }
+    gradient
+}
+
+fn run(case: &Case) -> bool {
+    let Case { shape, classes, batch, activation, norm, smoothing, .. } = *case;
+    let rng = &mut Rng::new(5, Stream::Data, batch as u32);
+    let x = draw(rng, &[batch, shape.channels, shape.height, shape.width], |rng| 2.0 * uniform(rng));
+    let labels: Vec<usize> = (0..batch).map(|_| rng.below(classes as u32) as usize).collect();
+    let split = Split {
+        inputs: Inputs::Floats(x.to_f32()),
+        labels: labels.iter().map(|label| *label as u16).collect(),
+        flipped: Vec::new(),
+    };
+    let scaling = Scaling { mean: vec![0.0; shape.channels], std: vec![1.0; shape.channels] };
+    let data = Dataset { name: "drawn".into(), shape, classes, train: split.clone(), val: None, test: split, scaling };
+    let model = Model::parse(case.model, shape, classes, activation, Some(norm)).unwrap();
+    let (family, sizes) = case.model.split_once(':').unwrap();
+    let sizes: Vec<usize> = sizes.split(',').map(|n| n.parse().unwrap()).collect();
+    let normed = norm == Norm::Batch;
+    let network = match family {
+        "mlp" => Network::mlp(shape.len(), &sizes, classes, twin(activation), normed),
+        _ => Network::cnn(shape.channels, &sizes, classes, twin(activation), normed),
+    };
+    let loss = |parameters: &[Tensor]| network.loss(parameters, &x, &labels, f64::from(smoothing));
+
+    for family in FAMILIES {
+        let Some(gpu) = gpu(family) else { return false };
+        let setup = Setup {
+            lanes: vec![lane("sgd", 1, 0.0), lane("sam", 2, RHO)],
+            batch,
+            order: Order::File,
+            label_smoothing: smoothing,
+            steps: 1,
+            log_every: 1,
+            eval_every: 1,
+            checkpoint_every: 1,
+        };
+        let lanes = one_step(gpu, &model, &data, setup);
+        let name = format!("{} {activation:?} {norm:?} on {family:?}", case.model);
+        for (lane, (weights, momentum)) in lanes.iter().enumerate() {
+            let found: Vec<u32> = momentum.iter().flat_map(Tensor::to_f32).map(f32::to_bits).collect();
+            let gradient = differences(weights, loss);
+            if lane == 0 {
+                check(&format!("gradient of {name}"), &found, &near(&gradient), GRADIENT);
+                continue;
+            }
+            let mut e = sam_ascent(&gradient, f64::from(RHO)).into_iter();
+            let mut ascent = weights.clone();
+            for (w, e) in ascent.iter_mut().flat_map(|tensor| &mut tensor.data).zip(&mut e) {
+                *w += e;
+            }
+            let gradient = differences(&ascent, loss);
+            check(&format!("SAM gradient of {name}"), &found, &near(&gradient), ASCENT_GRADIENT);
+        }
+    }
+    true
+}
+
+#[test]
+fn gradients_of_whole_models_are_those_of_finite_differences() {
+    let points = Shape { channels: 2, height: 1, width: 1 };
+    let images = Shape { channels: 3, height: 6, width: 5 };
+    let mlp = Case {
+        model: "mlp:9,6",
+        shape: points,
+        classes: 3,
+        batch: 12,
+        activation: Activation::Tanh,
+        norm: Norm::None,
+        smoothing: 0.0,
+    };
+    let cases = [
+        Case { activation: Activation::Gelu, norm: Norm::Batch, smoothing: 0.1, ..mlp },
+        Case { activation: Activation::Silu, model: "mlp:17", classes: 5, batch: 1, ..mlp },
+        Case { model: "cnn:5,4", shape: images, batch: 7, norm: Norm::Batch, smoothing: 0.1, ..mlp },
+        Case { model: "cnn:4,6", shape: images, batch: 5, activation: Activation::Gelu, ..mlp },
+        Case { model: "mlp:5", shape: images, ..mlp },
+        mlp,
+    ];
+    for case in &cases {
+        if !run(case) {
+            return;
+        }
+    }
+}

@@ -20,9 +20,9 @@ override NEGATE: bool = false;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
   if id.x >= p.size { return; }                              // release builds check no index: every kernel bounds its own
-  let from = rows.row[wg.z].x * p.size + id.x;
-  let to = rows.row[wg.z].y * p.size + id.x;
-  y[to] += select(p.a, -p.a, NEGATE) * x[from];
+  let i = rows.row[wg.z].x * p.size + id.x;
+  let o = rows.row[wg.z].y * p.size + id.x;
+  y[o] += select(p.a, -p.a, NEGATE) * x[i];
 }
 ";
 

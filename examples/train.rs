@@ -5,7 +5,8 @@ use lowland::train::{Event, Part, Trainer};
 
 /// The whole program; every setting of [`Config`] is also a flag of `lowland train`.
 pub fn main() -> lowland::Result<()> {
-    let config = Config { data: "spirals".into(), optimizer: Some("sam".into()), rho: 0.1, ..Config::default() };
+    let config =
+        Config { data: "spirals".into(), optimizer: Some("sam".into()), eval_every: Some(20), ..Config::default() };
     let data = lowland::data::load(&config)?;
     let model = config.model(data.shape, data.classes)?;
     let setup = config.setup(&data, &model)?;

@@ -8,7 +8,7 @@
 //! use lowland::train::{Event, Part, Trainer};
 //!
 //! fn main() -> lowland::Result<()> {
-//!     let config = Config { data: "spirals".into(), optimizer: Some("sam".into()), rho: 0.1, ..Config::default() };
+//!     let config = Config { data: "spirals".into(), optimizer: Some("sam".into()), eval_every: Some(20), ..Config::default() };
 //!     let data = lowland::data::load(&config)?;
 //!     let model = config.model(data.shape, data.classes)?;
 //!     let setup = config.setup(&data, &model)?;

@@ -48,3 +48,9 @@ fn custom_kernel_runs() {
 fn checkpoint_runs() {
     run(checkpoint::main);
 }
+
+#[test]
+fn the_readme_shows_train_as_it_is() {
+    let code: Vec<&str> = include_str!("train.rs").lines().filter(|line| !line.starts_with("//")).collect();
+    assert!(include_str!("../README.md").contains(&code.join("\n")), "README.md and examples/train.rs differ");
+}

@@ -2,6 +2,8 @@
 
 mod evaluate;
 mod event;
+#[cfg(not(target_family = "wasm"))]
+mod run;
 mod state;
 mod trainer;
 mod work;

@@ -29,7 +29,7 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
             "batch_norm_grad_apply",
         ],
     ),
-    ("max pool", &["max_pool_forward", "max_pool_backward"]),
+    ("max pool", &["max_pool_forward", "max_pool_backward", "max_pool_backward_apart"]),
     ("global average pool", &["global_avg_pool_forward", "global_avg_pool_backward"]),
     ("loss", &["softmax_cross_entropy"]),
     ("norm and ascent", &["norm_squares", "ascend"]),

@@ -55,7 +55,7 @@ pub mod error;
 pub mod gpu;
 pub mod model;
 pub mod optim;
-pub mod plan;
+mod plan;
 pub mod rng;
 pub mod run;
 pub mod train;

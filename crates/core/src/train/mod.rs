@@ -5,6 +5,7 @@ mod event;
 #[cfg(not(target_family = "wasm"))]
 mod run;
 mod state;
+mod submit;
 mod trainer;
 mod work;
 

@@ -12,6 +12,8 @@ pub mod coverage;
 pub mod layer;
 #[path = "support/layout.rs"]
 pub mod layout;
+#[path = "support/training.rs"]
+pub mod training;
 
 use lowland::config::Activation;
 use lowland::gpu::{Family, Gpu, GpuOptions};

@@ -7,7 +7,7 @@ use lowland::data::{Dataset, Inputs, Scaling, Shape, Split};
 use lowland::gpu::Gpu;
 use lowland::model::{self, Model};
 use lowland::optim::{BaseStep, Optimizer, Schedule, Sgd};
-use lowland::plan::Lane;
+use lowland::train::Lane;
 use lowland::rng::{Rng, Stream};
 use lowland::train::{Setup, Trainer};
 use lowland_reference::{Network, Tensor, optim::sam_ascent};

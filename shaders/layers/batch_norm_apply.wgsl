@@ -12,17 +12,25 @@
 @group(0) @binding(5) var<storage, read_write> z: array<vec4f>;
 
 override SAVE_Z: bool = false;
+const PIXELS = 8u;                                           // what a channel's numbers cost is shared by 8 pixels
 
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
 ) {
   let id = workgroup_index(wg, groups) * 64u + li;
-  if id >= p.count * p.channels4 { return; }
+  let c = id % p.channels4;
+  let first = id / p.channels4 * PIXELS;
+  if first >= p.count { return; }
   let r = rows.row[wg.z];
-  let n = (r.work * p.channels4 + id % p.channels4) * 4u;
-  let o = r.work * p.stride + id;
-  let value = x[o] * norm[n + 2u] + norm[n + 3u];
-  y[o] = activate(value);
-  if SAVE_Z { z[o] = value; }
+  let n = (r.work * p.channels4 + c) * 4u;
+  let scale = norm[n + 2u];
+  let shift = norm[n + 3u];
+  let base = r.work * p.stride + c;
+  for (var i = first; i < min(first + PIXELS, p.count); i++) {
+    let o = base + i * p.channels4;
+    let value = x[o] * scale + shift;
+    y[o] = activate(value);
+    if SAVE_Z { z[o] = value; }
+  }
 }

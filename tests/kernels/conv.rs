@@ -47,6 +47,8 @@ const CASES: &[Row] = &[
     ((70, 68), (2, 3), (3, 3), 1, 1, 11),
     ((130, 3), (1, 1), (1, 1), 1, 0, 64),
     ((3, 130), (1, 1), (1, 1), 1, 0, 129),
+    // Two tiles of output channels and an even number of slices.
+    ((3, 68), (8, 8), (3, 3), 1, 1, 8),
 ];
 
 fn case(row: &Row) -> Case {

@@ -55,7 +55,7 @@ fn run(case: &Case) -> bool {
     let values: Vec<f32> = (0..all * features)
         .map(|_| if case.bytes { rng.below(256) as f32 } else { 20.0 * rng.uniform() - 10.0 })
         .collect();
-    let labels: Vec<u32> = (0..all as u32).map(|i| i % 10 | (i % 3 / 2) << 16).collect();
+    let labels: Vec<u32> = (0..all as u32).map(|i| (i % 10) | ((i % 3 / 2) << 16)).collect();
     let scaling: Vec<[f32; 2]> = (0..channels).map(|c| [100.0 + c as f32, 1.0 / (50.0 + c as f32)]).collect();
     let words = if case.bytes { features.div_ceil(4) } else { features };
     let pack = |example: usize| -> Vec<u32> {
@@ -63,7 +63,7 @@ fn run(case: &Case) -> bool {
         if !case.bytes {
             return own.iter().map(|value| value.to_bits()).collect();
         }
-        own.chunks(4).map(|four| four.iter().rev().fold(0, |word, value| word << 8 | *value as u32)).collect()
+        own.chunks(4).map(|four| four.iter().rev().fold(0, |word, value| (word << 8) | *value as u32)).collect()
     };
     let example_floats = if case.image { pixels * padded(channels) } else { padded(features) };
     let example4 = example_floats / 4;

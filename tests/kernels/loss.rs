@@ -1,7 +1,7 @@
 //! Softmax cross-entropy against `lowland_reference::loss`.
 
 use lowland::rng::{Rng, Stream};
-use lowland_reference::{Tensor, loss};
+use lowland_reference::loss;
 use lowland_shaders::SOFTMAX_CROSS_ENTROPY;
 use lowland_shaders::params::Loss;
 use lowland_tests::bench::{Bench, SENTINEL};
@@ -41,7 +41,7 @@ fn run(case: &Case) -> bool {
         (0..SLOTS).map(|_| (0..batch).map(|_| rng.below(classes as u32) as usize).collect()).collect();
     let kind = |i: usize| [0, FLIPPED, 0, IGNORED, FLIPPED | IGNORED][i % 5];
     let words: Vec<u32> = labels.iter().flat_map(|l| l.iter().enumerate().map(|(i, l)| *l as u32 | kind(i))).collect();
-    let mut hyper = vec![[f32::from_bits(SENTINEL); 8]; SLOTS];
+    let mut hyper = [[f32::from_bits(SENTINEL); 8]; SLOTS];
     for row in ROWS {
         hyper[row[3] as usize][7] = smoothing;
     }

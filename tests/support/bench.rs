@@ -3,11 +3,16 @@
 use crate::coverage;
 use lowland::gpu::{BufferId, Dispatch, Gpu, Program, Recording, TableId};
 use lowland_shaders::Kernel;
+use std::sync::{Mutex, PoisonError};
 
 /// What outputs are full of before a kernel runs: a quiet NaN that no kernel computes.
 pub const SENTINEL: u32 = 0x7FC5_A5A5;
 /// Floats behind the end of each output, which nobody may write.
 pub const GUARD: usize = 32;
+
+/// Whose turn it is on the device. wgpu-core 30 panics where one thread's wait runs out while another empties the queue
+/// ("If the queue is empty, the current submission index ..."), so tests of one process take turns.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Buffers and launches.
 #[derive(Debug, Default)]
@@ -81,6 +86,7 @@ impl Bench {
     /// # Panics
     /// Where the device refuses them.
     pub fn run(self, gpu: &Gpu, times: usize) -> Ran {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         coverage::launched(self.dispatches.iter().map(|dispatch| dispatch.kernel.name));
         let program = pollster::block_on(Program::new(gpu, &self.recording, &[self.dispatches])).unwrap();
         for (id, bits) in &self.contents {

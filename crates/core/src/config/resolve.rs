@@ -257,6 +257,16 @@ impl Config {
         Ok(setups)
     }
 
+    /// What `lowland train` trains: the one optimizer, once a seed, in one trainer.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for anything that cannot be trained.
+    pub fn setup(&self, data: &Dataset, model: &Model) -> Result<Setup> {
+        let mut setups = self.setups(&self.lanes(Command::Train)?, data, model)?;
+        // One lane before seeds is one batch, length and smoothing, so there is one setup.
+        Ok(setups.remove(0))
+    }
+
     /// The epoch that `step` is in, as the tables count it.
     pub fn epoch_of(&self, step: u64, examples: usize, batch: usize) -> u64 {
         match self.order {

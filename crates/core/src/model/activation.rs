@@ -21,7 +21,7 @@ impl Activation {
 
     /// The gain of He initialisation: the deviation of a weight is gain / sqrt(fan in) (PyTorch's `calculate_gain`; gelu
     /// and silu, which it does not know, as relu).
-    pub(crate) fn gain(self) -> f32 {
+    pub fn gain(self) -> f32 {
         match self {
             Self::Relu | Self::Gelu | Self::Silu => std::f32::consts::SQRT_2,
             Self::LeakyRelu => (2.0f32 / (1.0 + 0.01 * 0.01)).sqrt(),

@@ -16,6 +16,8 @@ pub struct BatchNorm {
 
 const EPSILON: f32 = 1e-5;
 const MOMENTUM: f32 = 0.1;
+/// Pixels that an invocation of the apply kernels works on.
+const PIXELS_PER_INVOCATION: usize = 8;
 
 impl Layer for BatchNorm {
     fn output(&self, input: Shape) -> Result<Shape, String> {
@@ -55,7 +57,7 @@ impl Layer for BatchNorm {
         e.dispatch(&shaders::BATCH_NORM_FINISH, &overrides, &p, &buffers, channels4.div_ceil(64));
         let (save, z) = node.output.save_input(&e.arenas);
         let overrides = [node.output.activation_code(), save];
-        let groups = (p.count as usize * channels4).div_ceil(64);
+        let groups = ((p.count as usize).div_ceil(PIXELS_PER_INVOCATION) * channels4).div_ceil(64);
         e.dispatch(&shaders::BATCH_NORM_APPLY, &overrides, &p, &[node.input.value, norm, node.output.value, z], groups);
     }
 
@@ -71,7 +73,7 @@ impl Layer for BatchNorm {
         let buffers = [partial, e.arenas.grads, means];
         e.dispatch(&shaders::BATCH_NORM_GRAD_FINISH, &[], &p, &buffers, channels4.div_ceil(64));
         let Some(dx) = node.input.grad else { return };
-        let groups = (p.count as usize * channels4).div_ceil(64);
+        let groups = ((p.count as usize).div_ceil(PIXELS_PER_INVOCATION) * channels4).div_ceil(64);
         let buffers = [x, dy, norm, means, node.input.saved, dx];
         e.dispatch(&shaders::BATCH_NORM_GRAD_APPLY, &[node.input.activation_code()], &p, &buffers, groups);
     }

@@ -38,9 +38,17 @@ impl Layer for MaxPool {
     fn backward(&self, node: &Node, e: &mut Emitter<'_>) {
         let (Some(dy), Some(dx)) = (node.output.grad, node.input.grad) else { return };
         let p = params(node, e, self.kernel, self.stride);
-        let groups = (e.sizes.batch * node.input.example4()).div_ceil(64);
+        let (kernel, invocations) = if self.kernel <= self.stride {
+            let along = |size: usize| size.div_ceil(self.stride);
+            let shape = node.input.shape;
+            let cells = along(shape.height) * along(shape.width) * padded(shape.channels) / 4;
+            (&shaders::MAX_POOL_BACKWARD_APART, cells)
+        } else {
+            (&shaders::MAX_POOL_BACKWARD, node.input.example4())
+        };
         let buffers = [node.input.value, dy, node.input.saved, dx];
-        e.dispatch(&shaders::MAX_POOL_BACKWARD, &[node.input.activation_code()], &p, &buffers, groups);
+        let groups = (e.sizes.batch * invocations).div_ceil(64);
+        e.dispatch(kernel, &[node.input.activation_code()], &p, &buffers, groups);
     }
 }
 

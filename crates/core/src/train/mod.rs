@@ -2,7 +2,10 @@
 
 mod evaluate;
 mod event;
+#[cfg(not(target_family = "wasm"))]
+mod run;
 mod state;
+mod submit;
 mod trainer;
 mod work;
 

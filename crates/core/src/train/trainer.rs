@@ -2,12 +2,13 @@
 
 use super::event::{Event, Part, StepMetrics, Trouble};
 use super::state::{LaneState, Snapshot};
-use super::work::{InFlight, Job, Record, Tally, ring_ranges};
+use super::submit::state_floats;
+use super::work::{InFlight, Job, Record, Tally};
 use crate::config::Order;
 use crate::data::Dataset;
 use crate::gpu::{BufferId, Family, Gpu, Program, Readback, Recording};
 use crate::model::Model;
-use crate::plan::{DeviceData, Lane, Plan, RECORD_BYTES, RING, Request, Segment, View};
+use crate::plan::{DeviceData, Lane, Plan, RECORD_BYTES, RING, Request, Segment};
 use crate::{Error, Result};
 use std::collections::VecDeque;
 use web_time::{Duration, Instant};
@@ -36,29 +37,29 @@ pub struct Setup {
 /// Trains the lanes of one [`Setup`].
 #[derive(Debug)]
 pub struct Trainer {
-    setup: Setup,
-    plan: Plan,
-    program: Program,
-    classes: usize,
+    pub(super) setup: Setup,
+    pub(super) plan: Plan,
+    pub(super) program: Program,
+    pub(super) classes: usize,
     /// Steps submitted.
-    submitted: u64,
+    pub(super) submitted: u64,
     /// Work that comes before the next step.
-    agenda: VecDeque<Job>,
-    in_flight: VecDeque<InFlight>,
-    idle: Vec<Readback>,
-    idle_snapshot: Option<Readback>,
-    tallies: Vec<Tally>,
-    in_trouble: Vec<bool>,
-    step_seconds: Option<f64>,
-    batch_seconds: Option<f64>,
-    last_arrival: Option<Instant>,
-    finished: bool,
+    pub(super) agenda: VecDeque<Job>,
+    pub(super) in_flight: VecDeque<InFlight>,
+    pub(super) idle: Vec<Readback>,
+    pub(super) idle_snapshot: Option<Readback>,
+    pub(super) tallies: Vec<Tally>,
+    pub(super) in_trouble: Vec<bool>,
+    pub(super) step_seconds: Option<f64>,
+    pub(super) batch_seconds: Option<f64>,
+    pub(super) last_arrival: Option<Instant>,
+    pub(super) finished: bool,
 }
 
 /// Chunks on their way at a time: one runs, one waits, one is read.
 const IN_FLIGHT: usize = 3;
 /// Most steps of a chunk: the chunks on their way have to fit the ring.
-const MOST_STEPS: u64 = (RING / 4) as u64;
+pub(super) const MOST_STEPS: u64 = (RING / 4) as u64;
 
 impl Trainer {
     /// Prepares everything on the device: the data set, the weights (drawn by each lane's seed, or those of `start`) and
@@ -247,195 +248,6 @@ impl Trainer {
         Ok(())
     }
 
-    /// Submits the next piece of work; false where there is none or nothing to read it back with.
-    fn submit_next(&mut self, gpu: &Gpu, budget: Duration) -> bool {
-        let job = match self.agenda.front().copied() {
-            Some(job) => job,
-            None if self.submitted < self.setup.steps => {
-                let fitting = budget.as_secs_f64() / self.step_seconds.unwrap_or(f64::INFINITY);
-                let count = (fitting as u64).clamp(1, MOST_STEPS).min(self.steps_to_boundary());
-                Job::Steps { first: self.submitted, count }
-            }
-            None => return false,
-        };
-        if let Job::Snapshot { .. } = job {
-            let Some(mut readback) = self.idle_snapshot.take() else { return false };
-            self.submit_snapshot(gpu, &mut readback);
-            self.agenda.pop_front();
-            self.in_flight.push_back(InFlight { job, readback, submitted: Instant::now() });
-            return true;
-        }
-        let Some(readback) = self.idle.pop() else { return false };
-        match job {
-            Job::Steps { first, count } => self.submit_steps(gpu, readback, first, count),
-            Job::Evaluate { view, step, first, count, .. } => {
-                let fitting = budget.as_secs_f64() / self.batch_seconds.unwrap_or(f64::INFINITY);
-                let part = (fitting as u64).clamp(1, MOST_STEPS).min(count);
-                self.agenda.pop_front();
-                if part < count {
-                    let rest = Job::Evaluate { view, step, first: first + part, count: count - part, last: true };
-                    self.agenda.push_front(rest);
-                }
-                self.submit_evaluation(gpu, readback, view, step, first, part, part == count);
-            }
-            Job::Snapshot { .. } => return false,
-        }
-        true
-    }
-
-    /// Steps until the next evaluation, checkpoint or end.
-    fn steps_to_boundary(&self) -> u64 {
-        let to = |every: u64| every - self.submitted % every;
-        let Setup { steps, eval_every, checkpoint_every, .. } = self.setup;
-        to(eval_every.max(1)).min(to(checkpoint_every.max(1))).min(steps - self.submitted)
-    }
-
-    fn submit_steps(&mut self, gpu: &Gpu, mut readback: Readback, first: u64, count: u64) {
-        self.write_schedule(gpu, first, count);
-        let (logged, quiet) = (self.step_segments(true), self.step_segments(false));
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for step in first..first + count {
-            let segments = if step.is_multiple_of(self.setup.log_every.max(1)) { &logged } else { &quiet };
-            for segment in segments {
-                self.program.encode(&mut pass, *segment);
-            }
-        }
-        drop(pass);
-        let bytes = self.copy_ring(&mut encoder, &readback, self.plan.buffers.ring, first, count);
-        gpu.queue.submit([encoder.finish()]);
-        readback.map(bytes);
-        self.in_flight.push_back(InFlight { job: Job::Steps { first, count }, readback, submitted: Instant::now() });
-        self.submitted = first + count;
-        let (done, setup) = (self.submitted, &self.setup);
-        let (end, checkpoint) = (done == setup.steps, done.is_multiple_of(setup.checkpoint_every.max(1)));
-        if end || done.is_multiple_of(setup.eval_every.max(1)) {
-            self.schedule_evaluation(done, end);
-        }
-        if end || checkpoint {
-            self.agenda.push_back(Job::Snapshot { step: done });
-        }
-    }
-
-    fn step_segments(&self, logged: bool) -> Vec<usize> {
-        let norm = if logged { Segment::NormOfAll } else { Segment::NormOfAscents };
-        use Segment::{Ascend, Gather, Log, Pass1, Pass2, Update};
-        let step = [Gather, Pass1, norm, Ascend, Pass2, Update, Log];
-        step.into_iter().filter_map(|segment| self.plan.index(segment)).collect()
-    }
-
-    fn write_schedule(&self, gpu: &Gpu, first: u64, count: u64) {
-        let lanes = self.setup.lanes.len() as u64;
-        let buffer = self.program.buffer(self.plan.buffers.scheduled);
-        let mut step = first;
-        for (offset, bytes) in ring_ranges(first, count, 16 * lanes) {
-            let steps = step..step + bytes / (16 * lanes);
-            step = steps.end;
-            let entries: Vec<[f32; 4]> = steps
-                .flat_map(|step| self.setup.lanes.iter().map(move |lane| lane.optimizer.scheduled(step)))
-                .collect();
-            gpu.queue.write_buffer(buffer, offset, bytemuck::cast_slice(&entries));
-        }
-    }
-
-    fn copy_ring(
-        &self,
-        encoder: &mut wgpu::CommandEncoder,
-        readback: &Readback,
-        ring: BufferId,
-        first: u64,
-        count: u64,
-    ) -> u64 {
-        let slot = (RECORD_BYTES * self.setup.lanes.len()) as u64;
-        let mut to = 0;
-        for (offset, bytes) in ring_ranges(first, count, slot) {
-            readback.copy(encoder, self.program.buffer(ring), offset, to, bytes);
-            to += bytes;
-        }
-        to
-    }
-
-    fn schedule_evaluation(&mut self, step: u64, whole: bool) {
-        for view in self.plan.data.views() {
-            if view == (if whole { View::TrainHead } else { View::Train }) {
-                continue;
-            }
-            let count = (self.plan.data.range(view).1.div_ceil(self.setup.batch)) as u64;
-            self.agenda.push_back(Job::Evaluate { view, step, first: 0, count, last: true });
-        }
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "the fields of one job")]
-    fn submit_evaluation(
-        &mut self,
-        gpu: &Gpu,
-        mut readback: Readback,
-        view: View,
-        step: u64,
-        first: u64,
-        count: u64,
-        last: bool,
-    ) {
-        if first == 0 {
-            self.program.write(gpu, self.plan.buffers.eval_clock, &[0; 8]);
-        }
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        let segments = [Segment::EvalGather(view), Segment::EvalForward, Segment::EvalLog];
-        let segments = segments.map(|segment| self.plan.index(segment));
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for _ in 0..count {
-            for segment in segments.iter().flatten() {
-                self.program.encode(&mut pass, *segment);
-            }
-        }
-        drop(pass);
-        let bytes = self.copy_ring(&mut encoder, &readback, self.plan.buffers.eval_ring, first, count);
-        gpu.queue.submit([encoder.finish()]);
-        readback.map(bytes);
-        let job = Job::Evaluate { view, step, first, count, last };
-        self.in_flight.push_back(InFlight { job, readback, submitted: Instant::now() });
-    }
-
-    fn submit_snapshot(&self, gpu: &Gpu, readback: &mut Readback) -> u64 {
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        let mut to = 0;
-        let Buffers { weights, running, moments } = self.state_buffers();
-        for (buffer, floats) in [weights, running].into_iter().chain(moments) {
-            let bytes = 4 * (floats * self.setup.lanes.len()) as u64;
-            if bytes > 0 {
-                readback.copy(&mut encoder, self.program.buffer(buffer), 0, to, bytes);
-                to += bytes;
-            }
-        }
-        gpu.queue.submit([encoder.finish()]);
-        readback.map(to);
-        to
-    }
-
-    fn state_buffers(&self) -> Buffers {
-        let (sizes, buffers) = (&self.plan.sizes, &self.plan.buffers);
-        Buffers {
-            weights: (buffers.weights, sizes.parameters),
-            running: (buffers.running, sizes.running),
-            moments: buffers.moments.iter().map(|buffer| (*buffer, sizes.parameters)).collect(),
-        }
-    }
-
-    fn parse_snapshot(&self, step: u64, bytes: &[u8]) -> Snapshot {
-        let floats: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-        let lanes = self.setup.lanes.len();
-        let (p, r) = (self.plan.sizes.parameters, self.plan.sizes.running);
-        let part = |begin: usize, size: usize, lane: usize| floats[begin + lane * size..begin + (lane + 1) * size].to_vec();
-        let state = |lane: usize| LaneState {
-            weights: part(0, p, lane),
-            running: part(lanes * p, r, lane),
-            moments: (0..self.setup.lanes[lane].optimizer.moments())
-                .map(|i| part(lanes * (p + r + i * p), p, lane))
-                .collect(),
-        };
-        Snapshot { step, lanes: (0..lanes).map(state).collect() }
-    }
-
     /// Turns what a submission brought back into events.
     fn arrived(&mut self, work: InFlight, bytes: &[u8], events: &mut Vec<Event>) {
         let now = Instant::now();
@@ -512,16 +324,4 @@ impl Trainer {
             events.push(Event::Trouble { lane, step, trouble });
         }
     }
-}
-
-/// The buffers of the state, each with the floats of a lane.
-struct Buffers {
-    weights: (BufferId, usize),
-    running: (BufferId, usize),
-    moments: Vec<(BufferId, usize)>,
-}
-
-/// Floats of a lane's state.
-fn state_floats(plan: &Plan) -> usize {
-    plan.sizes.parameters * (1 + plan.buffers.moments.len()) + plan.sizes.running
 }

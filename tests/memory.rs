@@ -8,7 +8,11 @@ use lowland::train::{Evaluator, Event, LaneState, Setup, Snapshot};
 use lowland_tests::any_gpu;
 use lowland_tests::training::{Job, LONG};
 use serde_json::json;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+/// The tests of this file one after the other, where they share a process and so its memory.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Bytes of memory that this process has in use.
 #[cfg(target_os = "linux")]
@@ -26,6 +30,7 @@ fn resident_bytes() -> Option<u64> {
 /// shows in the process's memory, where a software driver has its buffers too.
 #[test]
 fn a_thousand_steps_take_no_more_memory() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(gpu) = any_gpu() else { return };
     let job = Job::new(&json!({
         "data": "moons", "model": "mlp:16,16", "steps": 1400, "eval_every": 50, "checkpoint_every": 20, "test_limit": 300,
@@ -80,6 +85,7 @@ fn loss(number: u32) -> f64 {
 /// are the digits of its number, and the network's four logits are those pixels.
 #[test]
 fn every_example_of_a_set_in_pieces_is_found() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(gpu) = any_gpu() else { return };
     let shape = Shape { channels: 3, height: 32, width: 32 };
     let features = shape.len();

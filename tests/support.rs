@@ -1,4 +1,4 @@
-//! What the whole-engine tests share: one device per tile family, benches that run kernels between sentinels, layers
+//! What the whole-engine tests share: one device per test and tile family, benches that run kernels between sentinels, layers
 //! with random contents, and comparisons that name the worst element.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -17,7 +17,7 @@ pub mod training;
 
 use lowland::config::Activation;
 use lowland::gpu::{Family, Gpu, GpuOptions};
-use std::sync::OnceLock;
+use std::cell::OnceCell;
 
 /// Both tile families, which every adapter runs.
 pub const FAMILIES: [Family; 2] = [Family::Register, Family::Shared];
@@ -31,15 +31,21 @@ pub const ACTIVATIONS: [(Activation, lowland_reference::Activation); 5] = [
     (Activation::Tanh, lowland_reference::Activation::Tanh),
 ];
 
-/// The process's device with the kernels of `family`, or `None` where this machine has no adapter.
+/// The device of this test with the kernels of `family`, or `None` where this machine has no adapter.
+///
+/// Each thread, and so each test, has its own: two threads that wait for one device run into an assertion of wgpu-core 30
+/// ("the current submission index should be at least the wait submission index").
 ///
 /// # Panics
 /// Without an adapter where `REQUIRE_GPU=1`: there a test that cannot run has failed.
 pub fn gpu(family: Family) -> Option<&'static Gpu> {
-    static DEVICES: [OnceLock<Option<Gpu>>; 2] = [const { OnceLock::new() }; 2];
+    thread_local! {
+        static DEVICES: [OnceCell<Option<&'static Gpu>>; 2] = const { [const { OnceCell::new() }; 2] };
+    }
     let place = usize::from(family == Family::Shared);
     let open = || match pollster::block_on(Gpu::open(&GpuOptions { family: Some(family), ..GpuOptions::default() })) {
-        Ok(gpu) => Some(gpu),
+        // A few a process, which end with it.
+        Ok(gpu) => Some(&*Box::leak(Box::new(gpu))),
         Err(error) => {
             let required = std::env::var("REQUIRE_GPU").is_ok_and(|value| value == "1");
             assert!(!required, "REQUIRE_GPU=1, but: {error}");
@@ -47,7 +53,7 @@ pub fn gpu(family: Family) -> Option<&'static Gpu> {
             None
         }
     };
-    DEVICES[place].get_or_init(open).as_ref()
+    DEVICES.with(|devices| *devices[place].get_or_init(open))
 }
 
 /// The device for kernels that have no families.

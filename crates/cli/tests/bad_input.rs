@@ -131,8 +131,8 @@ fn data_and_models() {
         (&["train", "--model", "mlp:a"], &["mlp:a"]),
         (&["train", "--model", "mlp:99999999999999999999"], &["mlp:99999999999999999999", "65536"]),
         (&["train", "--model", "foo:3"], &["foo:3", "mlp"]),
-        (&["train", "--model", "cnn:8,8"], &["pools.1", "cnn:8,8", "2x2"]),
-        (&["train", "--data", "fashion-sample", "--model", "cnn:4,4,4,4,4,4"], &["pools.5", "2x2", "1x1"]),
+        (&["train", "--model", "cnn:8,8"], &["pools.1", "cnn:8,8", "8x1x1"]),
+        (&["train", "--data", "fashion-sample", "--model", "cnn:4,4,4,4,4,4"], &["pools.5", "4x1x1"]),
         (&["train", "--model", "mlp:65536,65536"], &["bytes", "model"]),
         (&["train", "--norm", "batch", "--batch", "1"], &["batch norm", "batch of at least 2"]),
         (&["compare", "--lane", "a: batch=500"], &["lane a", "500", "200"]),
@@ -241,6 +241,9 @@ fn files_and_folders() {
     let mut bare = common::Tensors::read(&dir.join("run/final-sgd-0.safetensors"));
     bare.metadata.clear();
     bare.write(&dir.join("bare"));
+    let bias = bare.tensors.get_mut("layers.0.bias").unwrap();
+    *bias = ("F16".into(), vec![4], vec![0; 8]);
+    bare.write(&dir.join("half"));
     for (file, text) in [
         ("half.json", "{\"rho\": 0.1"),
         ("list.json", "[]"),
@@ -303,6 +306,7 @@ fn files_and_folders() {
         (&["eval", "cut"], &["cut", "safetensors"]),
         (&["eval", "noise"], &["noise", "safetensors"]),
         (&["eval", "bare"], &["bare", "--model"]),
+        (&["eval", "half", "--model", "mlp:4"], &["half", "layers.0.bias", "F16", "F32"]),
         (&["eval", run_weights, "cut"], &["cut"]),
         (&["eval", run_weights, "--model", "mlp:8"], &[run_weights, "mlp:8", "[4, 2]", "[8, 2]"]),
         (&["eval", run_weights, "--split", "val"], &["val-fraction"]),

@@ -12,11 +12,12 @@ pub fn doctor(args: &DoctorArgs) -> Result<ExitCode> {
     // Opening it is the proof that it works, and says what to install where there is none.
     let gpu = args.common.gpu()?;
     let chosen = gpu.info();
+    let (kernels, what) = match gpu.family() {
+        lowland::gpu::Family::Shared => ("gpu", "workgroup memory"),
+        lowland::gpu::Family::Register => ("cpu", "registers only"),
+    };
     if args.common.json {
-        out(&format!(
-            "{:#}",
-            json!({"adapters": adapters, "chosen": chosen.name, "kernels": format!("{:?}", gpu.family()).to_lowercase()})
-        ))?;
+        out(&format!("{:#}", json!({"adapters": adapters, "chosen": chosen.name, "kernels": kernels})))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut text = String::new();
@@ -35,11 +36,11 @@ pub fn doctor(args: &DoctorArgs) -> Result<ExitCode> {
         let features = if adapter.features.is_empty() { "none".into() } else { adapter.features.join(", ") };
         let _ = writeln!(text, "    optional features: {features}");
     }
-    let kernels = match gpu.family() {
-        lowland::gpu::Family::Shared => "gpu (workgroup memory)",
-        lowland::gpu::Family::Register => "cpu (registers only)",
-    };
-    let _ = write!(text, "\nChosen: {} with the {kernels} kernels; --adapter NAME takes another one.", chosen.name);
+    let _ = write!(
+        text,
+        "\nChosen: {} with the {kernels} kernels ({what}); --adapter NAME takes another one.",
+        chosen.name
+    );
     if gpu.is_software() {
         text.push_str("\nIt computes on the CPU. If this machine has a graphics card, its Vulkan driver is missing.");
     }

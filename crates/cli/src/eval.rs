@@ -76,12 +76,9 @@ fn load(file: &Path, changes: &Map<String, Value>, sets: &mut Sets) -> Result<Lo
     let mut data = data_of(&config, sets)?;
     if !changes.contains_key("normalize") {
         let scaling: Option<Scaling> = metadata.get("lowland_scaling").and_then(|text| serde_json::from_str(text).ok());
-        if let Some(scaling) =
-            scaling.filter(|s| s.mean.len() == data.shape.channels && s.std.len() == data.shape.channels)
-        {
-            if scaling != data.scaling {
-                data = Rc::new(Dataset { scaling, ..Dataset::clone(&data) });
-            }
+        let fits = |s: &Scaling| s.mean.len() == data.shape.channels && s.std.len() == data.shape.channels;
+        if let Some(scaling) = scaling.filter(|s| fits(s) && *s != data.scaling) {
+            data = Rc::new(Dataset { scaling, ..Dataset::clone(&data) });
         }
     }
     let model = config.model(data.shape, data.classes)?;
@@ -109,9 +106,9 @@ pub fn eval(args: EvalArgs, matches: &ArgMatches) -> Result<ExitCode> {
             pollster::block_on(measure(&gpu, loaded, args.split)).with_context(|| file.display().to_string())?;
         rows.push(json!({
             "file": file.display().to_string(),
-            "loss": measured.loss,
-            "accuracy": measured.accuracy,
-            "top5": measured.top5,
+            "loss": number(measured.loss),
+            "accuracy": number(measured.accuracy),
+            "top5": number(measured.top5),
             "examples": measured.examples,
         }));
         if !args.common.json {
@@ -167,7 +164,7 @@ pub fn predict(args: PredictArgs, matches: &ArgMatches) -> Result<ExitCode> {
         let rows: Vec<Value> = predictions
             .iter()
             .enumerate()
-            .map(|(i, p)| json!({"index": i, "label": p.label, "prediction": p.class, "probability": p.probability, "loss": p.loss}))
+            .map(|(i, p)| json!({"index": i, "label": p.label, "prediction": p.class, "probability": number(p.probability), "loss": number(p.loss)}))
             .collect();
         out(&format!("{:#}", Value::Array(rows)))?;
         return Ok(ExitCode::SUCCESS);
@@ -192,6 +189,11 @@ fn check_writable(path: &Path) -> Result<()> {
     let probe = path.with_file_name(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
     std::fs::File::create(&probe).and_then(|_| std::fs::remove_file(&probe)).map_err(|e| refuse(&e.to_string()))?;
     Ok(())
+}
+
+/// An f32 as the shortest decimal; null where it is none.
+fn number(value: f32) -> Value {
+    serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
 }
 
 /// What a network says of one example.

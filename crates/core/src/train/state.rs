@@ -118,14 +118,17 @@ fn damaged(error: safetensors::SafeTensorError) -> Error {
 pub fn read_tensors(model: &Model, bytes: &[u8], source: &str) -> Result<LaneState> {
     let whole = SafeTensors::deserialize(bytes);
     let file = whole.map_err(|e| Error::input(format!("{source}: {}. Take another file.", damaged(e))))?;
+    let ours = |name: &str| name.ends_with(BATCHES) || name.starts_with("optimizer.");
+    let known = |name: &&str| model.parameters().iter().chain(model.running()).any(|tensor| tensor.name == *name);
+    let kinds = file.tensors().into_iter().map(|(name, view)| (name, view.dtype()));
+    let unread = |kind: &Dtype| !matches!(kind, Dtype::F32 | Dtype::F64);
+    if let Some((name, kind)) = kinds.filter(|(name, kind)| known(&name.as_str()) && unread(kind)).min() {
+        return Err(Error::input(format!("{source}: {name} is {kind:?}; F32 and F64 are read, so convert it to F32.")));
+    }
     let advice = "Give the model it belongs to with --model (and --norm)";
     let state = read_lane(model, bytes, "", 0).map_err(|e| Error::input(format!("{source}: {e}. {advice}.")))?;
-    let known = |name: &&str| {
-        let known = model.parameters().iter().chain(model.running()).any(|tensor| tensor.name == *name);
-        known || name.ends_with(BATCHES) || name.starts_with("optimizer.")
-    };
     // A network that leaves some of the tensors out computes something else.
-    match file.names().into_iter().filter(|name| !known(name)).min() {
+    match file.names().into_iter().filter(|name| !known(name) && !ours(name)).min() {
         Some(name) => {
             Err(Error::input(format!("{source} has the tensor {name}, which {} has not. {advice}.", model.name())))
         }
@@ -177,6 +180,6 @@ fn floats_of(view: &TensorView<'_>, name: &str) -> Result<Vec<f32>> {
             .chunks_exact(8)
             .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32)
             .collect()),
-        other => Err(Error::input(format!("{name} is {other:?}; F32 and F64 are read, so convert it to F32"))),
+        other => Err(Error::input(format!("{name} is {other:?}, not F32"))),
     }
 }

@@ -26,14 +26,14 @@ impl Program {
     /// Allocates and compiles. Each segment is a list of dispatches that are encoded together.
     ///
     /// # Errors
-    /// [`Error::Run`] where the device has not enough memory or refuses a kernel.
+    /// [`Error::Input`] where the device has not enough memory, [`Error::Run`] where it refuses a kernel.
     pub async fn new(gpu: &Gpu, recording: &Recording, segments: &[Vec<Dispatch>]) -> Result<Self> {
         let out_of_memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let program = Self::build(gpu, recording, segments);
         let (invalid, exhausted) = (validation.pop().await, out_of_memory.pop().await);
         match (exhausted, invalid) {
-            (Some(_), _) => Err(Error::run(format!(
+            (Some(_), _) => Err(Error::input(format!(
                 "the device has no room for {} MB; use a smaller batch, fewer lanes or a smaller model.",
                 recording.bytes() / 1_000_000
             ))),

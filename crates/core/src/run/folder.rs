@@ -40,7 +40,10 @@ impl RunFolder {
     pub fn create(path: &Path, record: &Value, others: &[(&str, &[u8])]) -> Result<Self> {
         Self::check_free(path)?;
         let refuse = |what: &Path, e: std::io::Error| {
-            Error::input(format!("{}: {e}. Make room there, or choose a folder that can be written with --out.", what.display()))
+            Error::input(format!(
+                "{}: {e}. Make room there, or choose a folder that can be written with --out.",
+                what.display()
+            ))
         };
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let new_parent =

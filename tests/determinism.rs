@@ -2,7 +2,7 @@
 //! where SAM has nothing to do. Nothing here has a tolerance.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use lowland::gpu::Gpu;
+use lowland::gpu::{Family, Gpu};
 use lowland::train::{Part, Setup, Snapshot, Trouble};
 use lowland_tests::training::{Job, LONG, SHORT, bits, same_bits};
 use lowland_tests::{FAMILIES, any_gpu, gpu};
@@ -74,8 +74,12 @@ fn a_lane_has_the_same_bits_alone_and_beside_others() {
         assert_eq!(lanes, [2, 3, 12, 13], "{troubles:?}");
         assert!(troubles.iter().all(|(_, step, trouble)| *trouble == Trouble::Diverged && *step < 30), "{troubles:?}");
 
-        let job = Job::new(&with(&cnn(), json!({"lane": [SGD, SAM, WILD, SAM_ADAMW], "seeds": 2})));
-        alone_and_beside_others(gpu, &format!("cnn on {family:?}"), &job, &[1, 2, 7]);
+        // On a software adapter the other family's convolutions are some thirty times as slow; `parity.rs` compares the
+        // lanes of a small CNN in both.
+        if family == Family::Register {
+            let job = Job::new(&with(&cnn(), json!({"lane": [SGD, SAM, WILD, SAM_ADAMW], "seeds": 2})));
+            alone_and_beside_others(gpu, "cnn", &job, &[1, 2, 7]);
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub fn main() -> lowland::Result<()> {
 
         let source = path.display().to_string();
         let bytes = std::fs::read(&path).map_err(|e| Error::io(&path, e, "Run the example again"))?;
-        let header = &read_metadata(&bytes, &source)?["lowland"];
+        let header = &read_metadata(&bytes)?["lowland"];
         let (config, _) = Config::from_header(header, &source)?;
         println!("{} bytes, trained on {} with {:?}", bytes.len(), config.data, config.optimizer.unwrap_or_default());
         let state = read_tensors(&model, &bytes, &source)?;

@@ -19,15 +19,14 @@ override NEGATE: bool = false;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
-  if id.x >= p.size { return; }                              // release builds check no index: every kernel bounds its own
+  if id.x >= p.size { return; }
   let i = rows.row[wg.z].x * p.size + id.x;
   let o = rows.row[wg.z].y * p.size + id.x;
   y[o] += select(p.a, -p.a, NEGATE) * x[i];
 }
 ";
 
-/// What the engine's build script writes for its own kernels. The name must not be one of theirs: compiled kernels are
-/// known by name and overrides.
+/// What the engine's build script writes for its own kernels.
 static AXPY: Kernel = Kernel {
     name: "example_axpy",
     source: SOURCE,

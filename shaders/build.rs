@@ -21,7 +21,8 @@ fn main() {
     println!("cargo::rerun-if-changed=shared");
     for folder in FOLDERS {
         println!("cargo::rerun-if-changed={folder}");
-        let mut files: Vec<_> = fs::read_dir(root.join(folder)).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        let mut files: Vec<_> =
+            fs::read_dir(root.join(folder)).into_iter().flatten().flatten().map(|e| e.path()).collect();
         files.sort();
         for file in files.iter().filter(|f| f.extension().is_some_and(|e| e == "wgsl")) {
             let name = file.file_stem().expect("a file").to_string_lossy().into_owned();
@@ -42,8 +43,13 @@ fn main() {
     assert!(!names.is_empty(), "no kernel found in {FOLDERS:?}");
     let list: String = names.iter().map(|n| format!("&{n}, ")).collect();
     let _ = write!(kernels, "/// Every kernel.\npub static KERNELS: &[&Kernel] = &[{list}];\n");
-    let _ = write!(kernels, "/// The uniform structs of the kernels.\npub mod params {{\n{}}}\n", structs.into_values().collect::<String>());
-    fs::write(out.join("kernels.rs"), kernels.replace("@OUT@", &out.display().to_string())).expect("OUT_DIR is writable");
+    let _ = write!(
+        kernels,
+        "/// The uniform structs of the kernels.\npub mod params {{\n{}}}\n",
+        structs.into_values().collect::<String>()
+    );
+    fs::write(out.join("kernels.rs"), kernels.replace("@OUT@", &out.display().to_string()))
+        .expect("OUT_DIR is writable");
 }
 
 /// The text of `file` with each `#import folder/name` line replaced by that file, once.
@@ -84,7 +90,8 @@ fn lint(module: &Module) -> Result<(), String> {
     if entry.name != "main" || entry.workgroup_size[1..] != [1, 1] || entry.workgroup_size[0] > INVOCATIONS {
         return Err(format!("the entry point is `main` with a 1-D workgroup of at most {INVOCATIONS}"));
     }
-    let storage = module.global_variables.iter().filter(|(_, v)| matches!(v.space, AddressSpace::Storage { .. })).count();
+    let storage =
+        module.global_variables.iter().filter(|(_, v)| matches!(v.space, AddressSpace::Storage { .. })).count();
     if storage > STORAGE_BINDINGS {
         return Err(format!("{storage} storage bindings, WebGPU promises {STORAGE_BINDINGS}"));
     }
@@ -138,7 +145,8 @@ fn table(name: &str, module: &Module) -> String {
         .iter()
         .map(|(_, name, access)| format!("Binding {{ name: {name:?}, access: Access::{access} }}, "))
         .collect();
-    let overrides: String = module.overrides.iter().filter_map(|(_, o)| o.name.as_ref()).map(|n| format!("{n:?}, ")).collect();
+    let overrides: String =
+        module.overrides.iter().filter_map(|(_, o)| o.name.as_ref()).map(|n| format!("{n:?}, ")).collect();
     format!(
         "pub static {}: Kernel = Kernel {{ name: {name:?}, source: include_str!(\"@OUT@/{name}.wgsl\"), workgroup_size: {}, bindings: &[{list}], overrides: &[{overrides}] }};\n",
         name.to_uppercase(),
@@ -147,7 +155,10 @@ fn table(name: &str, module: &Module) -> String {
 }
 
 /// Writes each struct of scalars that lies in a uniform buffer as Rust, offsets asserted.
-fn collect_structs<'a>(module: &'a Module, structs: &mut BTreeMap<String, String>) -> impl Iterator<Item = String> + 'a + use<'a> {
+fn collect_structs<'a>(
+    module: &'a Module,
+    structs: &mut BTreeMap<String, String>,
+) -> impl Iterator<Item = String> + 'a + use<'a> {
     let mut problems = Vec::new();
     for (_, variable) in module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::Uniform) {
         let ty = &module.types[variable.ty];
@@ -166,7 +177,11 @@ fn collect_structs<'a>(module: &'a Module, structs: &mut BTreeMap<String, String
                 }
             };
             let _ = writeln!(fields, "pub {field}: {kind},");
-            let _ = writeln!(asserts, "const _: () = assert!(core::mem::offset_of!({name}, {field}) == {});", member.offset);
+            let _ = writeln!(
+                asserts,
+                "const _: () = assert!(core::mem::offset_of!({name}, {field}) == {});",
+                member.offset
+            );
         }
         if !scalars_only {
             continue;
@@ -175,7 +190,9 @@ fn collect_structs<'a>(module: &'a Module, structs: &mut BTreeMap<String, String
             "#[repr(C)]\n#[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]\npub struct {name} {{\n{fields}}}\n{asserts}const _: () = assert!(core::mem::size_of::<{name}>() == {span});\n"
         );
         match structs.insert(name.clone(), text.clone()) {
-            Some(other) if other != text => problems.push(format!("uniform struct {name} has another layout in another kernel")),
+            Some(other) if other != text => {
+                problems.push(format!("uniform struct {name} has another layout in another kernel"))
+            }
             _ => {}
         }
     }

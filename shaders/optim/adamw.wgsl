@@ -3,8 +3,7 @@
 #import shared/rows
 #import shared/clock
 #import shared/hyper
-
-struct Update { size4: u32, stride: u32, lanes: u32, table: u32 }
+#import shared/update
 
 @group(0) @binding(0) var<uniform> p: Update;
 @group(0) @binding(1) var<uniform> rows: Rows;
@@ -15,8 +14,6 @@ struct Update { size4: u32, stride: u32, lanes: u32, table: u32 }
 @group(0) @binding(6) var<storage, read_write> weights: array<vec4f>;
 @group(0) @binding(7) var<storage, read_write> first: array<vec4f>;
 @group(0) @binding(8) var<storage, read_write> second: array<vec4f>;
-
-const PER_WORKGROUP = 512u;                                  // what a lane's settings cost is shared by 8 vec4s
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u32) {

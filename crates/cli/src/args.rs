@@ -9,7 +9,12 @@ use std::path::PathBuf;
 
 /// Trains neural networks with Sharpness-Aware Minimization on any GPU.
 #[derive(Debug, Parser)]
-#[command(name = "lowland", version, max_term_width = 110, after_help = "Example: lowland compare --data moons --label-noise 0.2 --seeds 5")]
+#[command(
+    name = "lowland",
+    version,
+    max_term_width = 110,
+    after_help = "Example: lowland compare --data moons --label-noise 0.2 --seeds 5"
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -18,16 +23,28 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Train one network, with one or more seeds
-    #[command(allow_negative_numbers = true, after_help = "Example: lowland train --data mnist --model mlp:256,128 --schedule cosine --epochs 3")]
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "Example: lowland train --data mnist --model mlp:256,128 --schedule cosine --epochs 3"
+    )]
     Train(TrainArgs),
     /// Train several optimizers side by side: same initial weights, same batches, same labels
-    #[command(allow_negative_numbers = true, after_help = "Example: lowland compare --data fashion-sample --label-noise 0.4 --model mlp:128 --lr 0.02 --rho 0.2 --seeds 3 --equal-compute")]
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "Example: lowland compare --data fashion-sample --label-noise 0.4 --model mlp:128 --lr 0.02 --rho 0.2 --seeds 3 --equal-compute"
+    )]
     Compare(TrainArgs),
     /// Measure loss, accuracy and top-5 accuracy of checkpoints
-    #[command(allow_negative_numbers = true, after_help = "Example: lowland eval runs/mine/final-sam-0.safetensors --split test")]
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "Example: lowland eval runs/mine/final-sam-0.safetensors --split test"
+    )]
     Eval(EvalArgs),
     /// Write the predictions of a checkpoint, example by example, as CSV
-    #[command(allow_negative_numbers = true, after_help = "Example: lowland predict runs/mine/final-sam-0.safetensors > predictions.csv")]
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "Example: lowland predict runs/mine/final-sam-0.safetensors > predictions.csv"
+    )]
     Predict(PredictArgs),
     /// Write report.html of a run folder
     #[command(after_help = "Example: lowland report runs/mine")]

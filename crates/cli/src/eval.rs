@@ -1,6 +1,7 @@
 //! `lowland eval` and `lowland predict`.
 
 use crate::args::{EvalArgs, PredictArgs, SplitName, given};
+use crate::print::{out, say};
 use anyhow::{Context as _, Result};
 use clap::ArgMatches;
 use lowland::Error;
@@ -13,25 +14,53 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 /// A checkpoint with the network and the data that it is measured with.
 struct Loaded {
     model: Model,
-    data: Dataset,
+    data: Rc<Dataset>,
     state: LaneState,
 }
 
+/// Data sets by the settings they follow from: checkpoints of one run share theirs.
+type Sets = Vec<(Config, Rc<Dataset>)>;
+
+/// The data set of `config`, read once.
+fn data_of(config: &Config, sets: &mut Sets) -> Result<Rc<Dataset>> {
+    let Config { data, data_dir, data_size, data_noise, data_seed, train_limit, test_limit, .. } = config.clone();
+    let Config { val_fraction, normalize, label_noise, .. } = *config;
+    let limits = Config { train_limit, test_limit, val_fraction, normalize, label_noise, ..Config::default() };
+    let key = Config { data, data_dir, data_size, data_noise, data_seed, ..limits };
+    if let Some((_, set)) = sets.iter().find(|(known, _)| *known == key) {
+        return Ok(Rc::clone(set));
+    }
+    let set = Rc::new(data::load(&key)?);
+    sets.push((key, Rc::clone(&set)));
+    Ok(set)
+}
+
 /// Reads a checkpoint; flags override what its header says.
-fn load(file: &Path, changes: &Map<String, Value>) -> Result<Loaded> {
+fn load(file: &Path, changes: &Map<String, Value>, sets: &mut Sets) -> Result<Loaded> {
     let source = file.display().to_string();
-    let bytes = std::fs::read(file).map_err(|e| Error::input(format!("{source}: {e}. Give a checkpoint that can be read.")))?;
-    let mut metadata = read_metadata(&bytes, &source)?;
+    let bytes =
+        std::fs::read(file).map_err(|e| Error::input(format!("{source}: {e}. Give a checkpoint that can be read.")))?;
+    let mut metadata =
+        read_metadata(&bytes).map_err(|e| Error::input(format!("{source}: {e}. Take another checkpoint.")))?;
+    if metadata.contains_key(lowland::run::CHECKPOINT_KEY) {
+        return Err(Error::input(format!(
+            "{source} is a run's state of all its lanes; --resume its folder to the end and take one of its final-*.safetensors."
+        ))
+        .into());
+    }
     let header = match metadata.remove("lowland") {
         Some(text) => {
             let (config, unknown) = Config::from_header(&text, &source)?;
             if !unknown.is_empty() {
-                eprintln!("Warning: {source} has settings of another version, which are left out: {}", unknown.join(", "));
+                let unknown = unknown.join(", ");
+                say(&format!("Warning: {source} has settings of another version, which are left out: {unknown}"));
             }
+            config.check().map_err(|e| Error::input(format!("{source}: {e}")))?;
             config
         }
         None if changes.contains_key("model") => Config::default(),
@@ -44,11 +73,12 @@ fn load(file: &Path, changes: &Map<String, Value>) -> Result<Loaded> {
     };
     let config = header.with(changes.clone(), "the flags")?;
     config.check()?;
-    let mut data = data::load(&config)?;
+    let mut data = data_of(&config, sets)?;
     if !changes.contains_key("normalize") {
         let scaling: Option<Scaling> = metadata.get("lowland_scaling").and_then(|text| serde_json::from_str(text).ok());
-        if let Some(scaling) = scaling.filter(|s| s.mean.len() == data.shape.channels && s.std.len() == data.shape.channels) {
-            data.scaling = scaling;
+        let fits = |s: &Scaling| s.mean.len() == data.shape.channels && s.std.len() == data.shape.channels;
+        if let Some(scaling) = scaling.filter(|s| fits(s) && *s != data.scaling) {
+            data = Rc::new(Dataset { scaling, ..Dataset::clone(&data) });
         }
     }
     let model = config.model(data.shape, data.classes)?;
@@ -64,34 +94,36 @@ pub fn eval(args: EvalArgs, matches: &ArgMatches) -> Result<ExitCode> {
     args.config.check()?;
     let changes = given(&args.config, matches);
     // Every file is read before the first is measured: bad input is found before any work.
-    let loaded = args.files.iter().map(|file| load(file, &changes)).collect::<Result<Vec<_>>>()?;
+    let mut sets = Sets::new();
+    let loaded = args.files.iter().map(|file| load(file, &changes, &mut sets)).collect::<Result<Vec<_>>>()?;
     if args.split == SplitName::Val && loaded.iter().any(|l| l.data.val.is_none()) {
         return Err(missing_val().into());
     }
     let gpu = args.common.gpu()?;
     let mut rows = Vec::new();
     for (file, loaded) in args.files.iter().zip(&loaded) {
-        let measured = pollster::block_on(measure(&gpu, loaded, args.split)).with_context(|| file.display().to_string())?;
+        let measured =
+            pollster::block_on(measure(&gpu, loaded, args.split)).with_context(|| file.display().to_string())?;
         rows.push(json!({
             "file": file.display().to_string(),
-            "loss": measured.loss,
-            "accuracy": measured.accuracy,
-            "top5": measured.top5,
+            "loss": number(measured.loss),
+            "accuracy": number(measured.accuracy),
+            "top5": number(measured.top5),
             "examples": measured.examples,
         }));
         if !args.common.json {
-            println!(
+            out(&format!(
                 "{}: loss {:.4}, accuracy {:.2} %, top-5 {:.2} % of {} examples",
                 file.display(),
                 measured.loss,
                 100.0 * measured.accuracy,
                 100.0 * measured.top5,
                 measured.examples
-            );
+            ))?;
         }
     }
     if args.common.json {
-        println!("{:#}", Value::Array(rows));
+        out(&format!("{:#}", Value::Array(rows)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -108,7 +140,10 @@ async fn measure(gpu: &Gpu, loaded: &Loaded, split: SplitName) -> lowland::Resul
 
 pub fn predict(args: PredictArgs, matches: &ArgMatches) -> Result<ExitCode> {
     args.config.check()?;
-    let loaded = load(&args.file, &given(&args.config, matches))?;
+    if let Some(path) = &args.out {
+        check_writable(path)?;
+    }
+    let loaded = load(&args.file, &given(&args.config, matches), &mut Sets::new())?;
     let split: &Split = match args.split {
         SplitName::Train => &loaded.data.train,
         SplitName::Val => loaded.data.val.as_ref().ok_or_else(missing_val)?,
@@ -123,14 +158,15 @@ pub fn predict(args: PredictArgs, matches: &ArgMatches) -> Result<ExitCode> {
             SplitName::Test => evaluator.test_logits(&gpu).await,
         }
     })?;
-    let predictions: Vec<_> = logits.chunks_exact(loaded.data.classes).zip(&split.labels).map(Prediction::new).collect();
+    let predictions: Vec<_> =
+        logits.chunks_exact(loaded.data.classes).zip(&split.labels).map(Prediction::new).collect();
     if args.common.json {
         let rows: Vec<Value> = predictions
             .iter()
             .enumerate()
-            .map(|(i, p)| json!({"index": i, "label": p.label, "prediction": p.class, "probability": p.probability, "loss": p.loss}))
+            .map(|(i, p)| json!({"index": i, "label": p.label, "prediction": p.class, "probability": number(p.probability), "loss": number(p.loss)}))
             .collect();
-        println!("{:#}", Value::Array(rows));
+        out(&format!("{:#}", Value::Array(rows)))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut csv = String::from("index,label,prediction,correct,probability,loss\n");
@@ -138,11 +174,26 @@ pub fn predict(args: PredictArgs, matches: &ArgMatches) -> Result<ExitCode> {
         let _ = writeln!(csv, "{i},{},{},{},{},{}", p.label, p.class, p.label == p.class, p.probability, p.loss);
     }
     match &args.out {
-        None => print!("{csv}"),
-        Some(path) => lowland::run::write_atomically(path, csv.as_bytes())
-            .map_err(|e| Error::input(format!("{e}; or choose another --out.")))?,
+        None => out(csv.trim_end())?,
+        Some(path) => lowland::run::write_atomically(path, csv.as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Finds out before any work whether `path` can be written.
+fn check_writable(path: &Path) -> Result<()> {
+    let refuse = |why: &str| Error::input(format!("{}: {why}. Choose another file with --out.", path.display()));
+    if path.is_dir() || path.file_name().is_none() {
+        return Err(refuse("it is a folder").into());
+    }
+    let probe = path.with_file_name(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
+    std::fs::File::create(&probe).and_then(|_| std::fs::remove_file(&probe)).map_err(|e| refuse(&e.to_string()))?;
+    Ok(())
+}
+
+/// An f32 as the shortest decimal; null where it is none.
+fn number(value: f32) -> Value {
+    serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
 }
 
 /// What a network says of one example.

@@ -6,6 +6,7 @@
 mod args;
 mod doctor;
 mod eval;
+mod print;
 mod progress;
 mod report;
 mod train;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => doctor::doctor(&args),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("lowland: {error:#}");
+        print::say(&format!("lowland: {error:#}"));
         let input = error.downcast_ref::<lowland::Error>().is_some_and(lowland::Error::is_input);
         ExitCode::from(if input { 2 } else { 1 })
     })

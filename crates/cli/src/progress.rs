@@ -1,5 +1,6 @@
 //! The progress of a run on stderr: a bar on a terminal, a line now and then elsewhere.
 
+use crate::print::say;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lowland::gpu::Gpu;
 use lowland::run::{Progress, Session};
@@ -32,7 +33,7 @@ impl Display {
         if !quiet {
             let model = session.model();
             let bytes = session.trainer().map_or(0, |t| t.gpu_bytes());
-            eprintln!(
+            say(&format!(
                 "{} on {}: {} parameters, {} training examples; {} ({} kernels), {:.1} MB on the device",
                 model.name(),
                 session.data().name,
@@ -41,9 +42,9 @@ impl Display {
                 gpu.info().name,
                 if gpu.family() == lowland::gpu::Family::Shared { "gpu" } else { "cpu" },
                 bytes as f64 / 1e6
-            );
+            ));
         }
-        let started_at = done(session, 0);
+        let started_at = session.saved_steps();
         Self {
             bar,
             lines: !quiet && !terminal,
@@ -66,7 +67,7 @@ impl Display {
                     }
                     step = Some(m.step + 1);
                 }
-                Progress::Note(note) => self.bar.suspend(|| eprintln!("Note: {note}")),
+                Progress::Note(note) => self.bar.suspend(|| say(&format!("Note: {note}"))),
                 Progress::PartDone => {
                     self.latest.clear();
                     step = Some(0);
@@ -81,7 +82,7 @@ impl Display {
         self.bar.set_message(message.clone());
         if self.lines && self.last_line.elapsed() > LINE_EVERY {
             self.last_line = Instant::now();
-            eprintln!("{position}/{} steps  {message}", self.bar.length().unwrap_or(0));
+            say(&format!("{position}/{} steps  {message}", self.bar.length().unwrap_or(0)));
         }
     }
 
@@ -114,5 +115,9 @@ fn done(session: &Session, step: u64) -> u64 {
 
 fn minutes(seconds: f64) -> String {
     let whole = seconds.min(359_999.0) as u64;
-    if whole >= 3600 { format!("{}h{:02}m", whole / 3600, whole / 60 % 60) } else { format!("{}m{:02}s", whole / 60, whole % 60) }
+    if whole >= 3600 {
+        format!("{}h{:02}m", whole / 3600, whole / 60 % 60)
+    } else {
+        format!("{}m{:02}s", whole / 60, whole % 60)
+    }
 }

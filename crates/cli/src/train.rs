@@ -1,6 +1,7 @@
 //! `lowland train` and `lowland compare`.
 
 use crate::args::{Common, TrainArgs, given};
+use crate::print::{out, quoted, say};
 use crate::progress::Display;
 use anyhow::{Context as _, Result};
 use clap::ArgMatches;
@@ -8,6 +9,7 @@ use lowland::Error;
 use lowland::config::{Command, Config};
 use lowland::gpu::Gpu;
 use lowland::run::{Progress, RunFolder, Session};
+use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,25 +32,32 @@ fn start(args: TrainArgs, matches: &ArgMatches, command: Command) -> Result<Exit
     config.check()?;
     let changes = given(&config, matches);
     if let Some(dir) = resume {
-        if let Some(flag) = changes.keys().find(|key| *key != "data_dir") {
-            let flag = flag.replace('_', "-");
+        let begun = RunFolder::open(&dir)?.1.to_object();
+        let other = |(key, value): &(&String, &Value)| *key != "data_dir" && begun.get(*key) != Some(*value);
+        if let Some((key, _)) = changes.iter().find(other) {
+            let flag = key.replace('_', "-");
             return Err(Error::input(format!(
                 "--{flag} cannot change a run that has begun; --resume takes it all from {}/config.json.",
                 dir.display()
             ))
             .into());
         }
+        let stop = stop_on_ctrl_c();
         let gpu = common.gpu()?;
         let data_dir = changes.contains_key("data_dir").then_some(config.data_dir.as_path());
         let session = pollster::block_on(Session::resume(&gpu, &dir, data_dir))?;
-        return run(session, &gpu, &common, command);
+        return run(session, &gpu, &common, command, &stop);
     }
     let base = match &config_file {
         None => Config::default(),
         Some(file) => {
-            let text = std::fs::read_to_string(file)
-                .map_err(|e| Error::input(format!("{}: {e}. Give --config a JSON file that can be read.", file.display())))?;
-            Config::from_json(&text, &file.display().to_string())?
+            let text = std::fs::read_to_string(file).map_err(|e| {
+                Error::input(format!("{}: {e}. Give --config a JSON file that can be read.", file.display()))
+            })?;
+            let source = file.display().to_string();
+            let config = Config::from_json(&text, &source)?;
+            config.check().map_err(|e| Error::input(format!("{source}: {e}")))?;
+            config
         }
     };
     let mut config = base.with(changes, "the flags")?;
@@ -61,9 +70,23 @@ fn start(args: TrainArgs, matches: &ArgMatches, command: Command) -> Result<Exit
         None => default_folder(&config),
     };
     RunFolder::check_free(&out)?;
+    let stop = stop_on_ctrl_c();
     let gpu = common.gpu()?;
     let session = pollster::block_on(Session::create(&gpu, config, lanes, &out, &command_line()))?;
-    run(session, &gpu, &common, command)
+    run(session, &gpu, &common, command, &stop)
+}
+
+/// A flag that Ctrl-C raises: the run saves and ends. A second Ctrl-C ends the program at once.
+fn stop_on_ctrl_c() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    // Without a handler Ctrl-C ends the program at once, too; the last checkpoint stands all the same.
+    let _ = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    });
+    stop
 }
 
 /// The command that repeats the run: what was typed, without what belongs to the machine.
@@ -81,60 +104,79 @@ fn command_line() -> String {
         if ["--out=", "--adapter=", "--data-dir="].iter().any(|flag| word.starts_with(flag)) {
             continue;
         }
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:=/+".contains(c);
-        words.push(if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) });
+        words.push(quoted(&word));
     }
     words.join(" ")
 }
 
 fn default_folder(config: &Config) -> PathBuf {
     let now = time::OffsetDateTime::now_utc();
-    let word = |text: &str| text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect::<String>();
-    let name = format!("{}{:02}{:02}-{}", now.year(), u8::from(now.month()), now.day(), word(&config.data));
+    let word = |text: &str| {
+        text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect::<String>()
+    };
+    let name = format!(
+        "{}{:02}{:02}-{}",
+        now.year(),
+        u8::from(now.month()),
+        now.day(),
+        word(&config.data).chars().take(60).collect::<String>()
+    );
     let path = |n: u32| PathBuf::from("runs").join(if n == 1 { name.clone() } else { format!("{name}-{n}") });
     (1..).map(path).find(|path| !path.exists()).unwrap_or_else(|| path(1))
 }
 
-fn run(mut session: Session, gpu: &Gpu, common: &Common, command: Command) -> Result<ExitCode> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    // Without a handler Ctrl-C ends the program at once; the last checkpoint stands all the same.
-    let _ = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-    });
+fn run(mut session: Session, gpu: &Gpu, common: &Common, command: Command, stop: &AtomicBool) -> Result<ExitCode> {
     let dir = session.folder().path().to_owned();
     let name = if command == Command::Train { "train" } else { "compare" };
-    let go_on = format!("lowland {name} --resume {}", dir.display());
     let mut display = Display::new(&session, gpu, common.quiet);
-    while !session.is_finished() {
-        if stop.load(Ordering::SeqCst) {
-            display.finish();
-            pollster::block_on(session.save(gpu))?;
-            eprintln!("Stopped and saved. Go on with: {go_on}");
+    let outcome = drive(&mut session, gpu, &mut display, stop);
+    display.finish();
+    let saved = match session.saved_steps() {
+        0 => "Nothing was saved yet, so it starts again from step 0".to_owned(),
+        steps => format!("{steps} of {} steps are saved", session.parts().iter().map(|part| part.steps).sum::<u64>()),
+    };
+    let go_on = format!("{saved}; go on with: lowland {name} --resume {}", quoted(&dir.display().to_string()));
+    match outcome {
+        Ok(true) => {}
+        Ok(false) => {
+            say(&format!("Stopped. {go_on}"));
             return Ok(ExitCode::from(130));
         }
-        let progress = pollster::block_on(session.advance(gpu, CHUNK)).with_context(|| {
-            format!("the run stopped; what was saved is in {}. Go on with: {go_on}", dir.display())
-        })?;
-        let done = progress.iter().any(|p| matches!(p, Progress::PartDone));
-        display.show(&session, &progress);
-        if !done {
-            gpu.wait(Duration::from_millis(20));
+        // Whatever it is, it is no bad input: work was done.
+        Err(error) => {
+            let why = error.to_string();
+            say(&format!("lowland: {}. The run stopped. {go_on}", why.trim_end_matches('.')));
+            return Ok(ExitCode::from(1));
         }
     }
-    display.finish();
-    let report = lowland_report::write_report(&dir).context("the run is complete, but its report could not be written")?;
-    let summary = lowland_report::summarize(&dir)?;
+    let again =
+        || format!("the run is complete, but not its report; when that is mended: lowland report {}", dir.display());
+    let report = lowland_report::write_report(&dir).with_context(again)?;
+    let summary = lowland_report::summarize(&dir).with_context(again)?;
     if common.json {
         let mut document = serde_json::to_value(&summary)?;
         document["folder"] = dir.display().to_string().into();
         document["report"] = report.display().to_string().into();
-        println!("{document:#}");
+        out(&format!("{document:#}"))?;
     } else {
-        println!("{}", summary.to_text());
-        println!("Report: {}", report.display());
+        out(&format!("{}\nReport: {}", summary.to_text(), report.display()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Trains to the end (true) or until `stop` is raised (false; then all is saved).
+fn drive(session: &mut Session, gpu: &Gpu, display: &mut Display, stop: &AtomicBool) -> lowland::Result<bool> {
+    while !session.is_finished() {
+        if stop.load(Ordering::SeqCst) {
+            pollster::block_on(session.save(gpu))?;
+            return Ok(false);
+        }
+        let progress = pollster::block_on(session.advance(gpu, CHUNK))?;
+        let done = progress.iter().any(|p| matches!(p, Progress::PartDone));
+        display.show(session, &progress);
+        if !done {
+            gpu.wait(Duration::from_millis(20));
+        }
+    }
+    Ok(true)
 }

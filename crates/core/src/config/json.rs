@@ -28,8 +28,11 @@ impl Config {
     pub fn from_header(text: &str, source: &str) -> Result<(Self, Vec<String>)> {
         let mut object = object(text, source)?;
         let known = Self::default().to_object();
-        let unknown: Vec<String> =
-            object.keys().filter(|key| !known.contains_key(*key) && !RECORD_KEYS.contains(&key.as_str())).cloned().collect();
+        let unknown: Vec<String> = object
+            .keys()
+            .filter(|key| !known.contains_key(*key) && !RECORD_KEYS.contains(&key.as_str()))
+            .cloned()
+            .collect();
         object.retain(|key, _| known.contains_key(key));
         Ok((Self::from_object(object, source)?, unknown))
     }
@@ -68,23 +71,35 @@ impl Config {
                 "{source}: there is no setting '{unknown}'; settings are the flags with _ for -, for instance label_noise."
             )));
         }
-        serde_json::from_value(Value::Object(object)).map_err(|e| Error::input(format!("{source}: {e}.")))
+        serde_json::from_value(Value::Object(object.clone())).map_err(|whole| {
+            // serde names what it expected, not where: the setting that fails alone is the offender.
+            let alone = |(key, value): (&String, &Value)| {
+                let one = Map::from_iter([(key.clone(), value.clone())]);
+                let error = serde_json::from_value::<Self>(Value::Object(one)).err()?;
+                Some(format!("{source}: {key} is {value}: {}.", error.to_string().trim_end_matches('.')))
+            };
+            Error::input(object.iter().find_map(alone).unwrap_or_else(|| format!("{source}: {whole}.")))
+        })
     }
 }
 
 fn object(text: &str, source: &str) -> Result<Map<String, Value>> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(Error::input(format!("{source} is not a JSON object of settings, such as {{\"data\": \"moons\"}}."))),
+        Ok(_) => {
+            Err(Error::input(format!("{source} is not a JSON object of settings, such as {{\"data\": \"moons\"}}.")))
+        }
         Err(e) => Err(Error::input(format!("{source} is not whole JSON: {e}."))),
     }
 }
 
 /// The value of `text` as a JSON value: a number, true or false, or the text itself.
 pub(super) fn value_of(text: &str) -> Value {
+    // Numbers that JSON does not write so, such as .5, are read as flags read them.
+    let number = || text.parse().ok().and_then(serde_json::Number::from_f64).map(Value::Number);
     match serde_json::from_str(text) {
         Ok(value @ (Value::Number(_) | Value::Bool(_))) => value,
-        _ => Value::String(text.to_owned()),
+        _ => number().unwrap_or_else(|| Value::String(text.to_owned())),
     }
 }
 
@@ -103,9 +118,29 @@ mod tests {
     #[test]
     fn unknown_keys_are_refused_in_a_file_and_told_in_a_header() {
         let text = r#"{"rho": 0.1, "rhoo": 3}"#;
-        assert!(Config::from_json(text, "my.json").unwrap_err().to_string().contains("my.json: there is no setting 'rhoo'"));
+        assert!(
+            Config::from_json(text, "my.json").unwrap_err().to_string().contains("my.json: there is no setting 'rhoo'")
+        );
         let (config, unknown) = Config::from_header(text, "x").unwrap();
         assert_eq!((config.rho, unknown), (0.1, vec!["rhoo".to_owned()]));
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_named() {
+        for (text, words) in [
+            (r#"{"lr": 1, "rho": "x"}"#, r#"my.json: rho is "x""#),
+            (r#"{"betas": 3}"#, "betas is 3: two numbers"),
+            (r#"{"order": "random"}"#, "order is \"random\""),
+        ] {
+            let error = Config::from_json(text, "my.json").unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_lane_reads_numbers_as_flags_do() {
+        assert_eq!((value_of(".5"), value_of("2"), value_of("true")), (0.5.into(), 2.into(), true.into()));
+        assert_eq!((value_of("nan"), value_of("0.9,0.99")), ("nan".into(), "0.9,0.99".into()));
     }
 
     #[test]

@@ -218,7 +218,7 @@ pub enum Schedule {
 pub struct Betas(pub f32, pub f32);
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "two numbers, such as [0.9, 0.999], are expected")]
 enum BetasForm {
     Pair(f32, f32),
     Text(String),

@@ -11,8 +11,22 @@ use serde_json::Map;
 
 /// The settings that a `--lane` may have of its own.
 const LANE_KEYS: [&str; 16] = [
-    "optimizer", "base", "lr", "momentum", "nesterov", "dampening", "betas", "eps", "weight_decay", "schedule", "warmup",
-    "rho", "label_smoothing", "batch", "epochs", "steps",
+    "optimizer",
+    "base",
+    "lr",
+    "momentum",
+    "nesterov",
+    "dampening",
+    "betas",
+    "eps",
+    "weight_decay",
+    "schedule",
+    "warmup",
+    "rho",
+    "label_smoothing",
+    "batch",
+    "epochs",
+    "steps",
 ];
 /// The names that `--optimizer` takes.
 const OPTIMIZERS: [&str; 3] = ["sgd", "adamw", "sam"];
@@ -51,6 +65,9 @@ impl Config {
         if let Some(lr) = self.lr {
             f("lr", lr, lr >= 0.0, "a number from 0 on")?;
         }
+        if let Some(noise) = self.data_noise {
+            f("data-noise", noise, noise >= 0.0, "a standard deviation from 0 on")?;
+        }
         f("momentum", self.momentum, (0.0..1.0).contains(&self.momentum), "from 0 to below 1")?;
         f("dampening", self.dampening, (0.0..=1.0).contains(&self.dampening), "from 0 to 1")?;
         f("weight-decay", self.weight_decay, self.weight_decay >= 0.0, "a number from 0 on")?;
@@ -81,8 +98,12 @@ impl Config {
         if self.epochs.is_some() && self.steps.is_some() {
             return Err(Error::input("epochs and steps are both given; give one of them."));
         }
+        if self.seeds > MOST_SEEDS {
+            return Err(Error::input(format!("seeds is {}; a run has at most {MOST_SEEDS}.", self.seeds)));
+        }
         if self.seed.checked_add(self.seeds - 1).is_none() {
-            return Err(Error::input(format!("seed {} leaves no room for {} seeds.", self.seed, self.seeds)));
+            let (seed, seeds) = (self.seed, self.seeds);
+            return Err(Error::input(format!("seed {seed} leaves no room for {seeds} seeds; take a smaller seed.")));
         }
         Ok(())
     }
@@ -142,7 +163,10 @@ impl Config {
             let name = lane.config.optimizer.as_deref().unwrap_or_default();
             if !OPTIMIZERS.contains(&name) {
                 let list = OPTIMIZERS.join(", ");
-                return Err(Error::input(format!("lane {}: there is no optimizer '{name}'; there are {list}.", lane.label)));
+                return Err(Error::input(format!(
+                    "lane {}: there is no optimizer '{name}'; there are {list}.",
+                    lane.label
+                )));
             }
             if lanes[..i].iter().any(|other| other.label == lane.label) {
                 return Err(Error::input(format!("two lanes are called '{}'; give each its own label.", lane.label)));
@@ -154,13 +178,15 @@ impl Config {
 
     /// `LABEL: key=value key=value`.
     fn parse_lane(&self, text: &str) -> Result<LaneConfig> {
-        let wrong = |why: &str| Error::input(format!("lane '{text}': {why}; write it as \"sam2: optimizer=sam rho=0.2\"."));
+        let wrong =
+            |why: &str| Error::input(format!("lane '{text}': {why}; write it as \"sam2: optimizer=sam rho=0.2\"."));
         let (label, settings) = text.split_once(':').ok_or_else(|| wrong("there is no colon after its label"))?;
         let label = label.trim();
         let fits = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
         if label.is_empty() || label.len() > 64 || !label.chars().all(fits) || label.starts_with('.') {
             return Err(wrong("a label has 1 to 64 letters, digits, - _ . +"));
         }
+        let mut given = std::collections::HashSet::new();
         let mut changes = Map::new();
         changes.insert("lane".into(), serde_json::Value::Array(Vec::new()));
         changes.insert("optimizer".into(), "sgd".into());
@@ -175,7 +201,10 @@ impl Config {
                 "steps" => Some("epochs"),
                 _ => None,
             };
-            if let Some(other) = other.filter(|other| !changes.contains_key(*other)) {
+            if !given.insert(key.clone()) {
+                return Err(wrong(&format!("'{key}' is given twice")));
+            }
+            if let Some(other) = other.filter(|other| !given.contains(*other)) {
                 changes.insert(other.into(), serde_json::Value::Null);
             }
             changes.insert(key, value_of(value));
@@ -187,7 +216,13 @@ impl Config {
     /// What `self`, a lane's configuration, is trained with over `steps` steps.
     fn optimizer_for(&self, steps: u64) -> Optimizer {
         let name = self.optimizer.as_deref().unwrap_or("sgd");
-        let base = if name == "adamw" { Base::AdamW } else if name == "sam" { self.base } else { Base::Sgd };
+        let base = if name == "adamw" {
+            Base::AdamW
+        } else if name == "sam" {
+            self.base
+        } else {
+            Base::Sgd
+        };
         let Self { momentum, dampening, nesterov, eps, weight_decay, .. } = *self;
         let (base, lr) = match base {
             Base::Sgd => (BaseStep::Sgd(Sgd { momentum, dampening, nesterov }), 0.1),
@@ -222,15 +257,25 @@ impl Config {
                     "lane {label}: a batch of {batch} is larger than the training set of {examples} examples; take at most that."
                 )));
             }
-            let one_value = model.running().is_empty() || is_image(model.input()) || batch > 1;
-            if !one_value {
-                return Err(Error::input("batch norm needs more than one value per channel; take a batch of at least 2."));
+            if model.fewest_normalised() == Some(1) && batch == 1 {
+                return Err(Error::input(format!(
+                    "lane {label}: batch norm needs more than one value per channel; take a batch of at least 2, or --norm none."
+                )));
             }
             let per_epoch = config.steps_per_epoch(examples, batch);
             let epochs = config.epochs.unwrap_or(DEFAULT_EPOCHS);
             let steps = config.steps.unwrap_or((epochs as f64 * per_epoch).ceil() as u64);
-            if steps > u64::from(u32::MAX / 2) || (examples as u64) * (batch as u64) > u64::from(u32::MAX) {
-                return Err(Error::input(format!("lane {label}: {steps} steps of {batch} examples are more than a run can count.")));
+            let (most, most_product) = (u64::from(u32::MAX / 2), u64::from(u32::MAX));
+            if steps > most {
+                return Err(Error::input(format!(
+                    "lane {label}: {steps} steps are more than a run can count; take at most {most}."
+                )));
+            }
+            if examples as u64 * batch as u64 > most_product {
+                let fitting = most_product / examples as u64;
+                return Err(Error::input(format!(
+                    "lane {label}: a batch of {batch} of {examples} examples is more than a run can count; take at most {fitting}."
+                )));
             }
             let climbs = config.optimizer_for(steps).gradients_per_step();
             let epoch = (per_epoch.ceil() as u64).max(1);
@@ -277,6 +322,8 @@ impl Config {
 }
 
 const DEFAULT_EPOCHS: u64 = 10;
+/// Far more than any comparison needs, and few enough to be listed.
+const MOST_SEEDS: u32 = 10_000;
 
 fn is_image(shape: Shape) -> bool {
     shape.height * shape.width > 1

@@ -33,8 +33,10 @@ impl Pipelines {
 }
 
 fn compile(device: &wgpu::Device, kernel: &Kernel, constants: &[(&str, f64)]) -> Pipeline {
-    let descriptor =
-        wgpu::ShaderModuleDescriptor { label: Some(kernel.name), source: wgpu::ShaderSource::Wgsl(kernel.source.into()) };
+    let descriptor = wgpu::ShaderModuleDescriptor {
+        label: Some(kernel.name),
+        source: wgpu::ShaderSource::Wgsl(kernel.source.into()),
+    };
     let ours = KERNELS.iter().any(|known| std::ptr::eq(*known, kernel));
     let module = if cfg!(debug_assertions) || !ours {
         device.create_shader_module(descriptor)

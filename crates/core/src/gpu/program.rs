@@ -26,14 +26,14 @@ impl Program {
     /// Allocates and compiles. Each segment is a list of dispatches that are encoded together.
     ///
     /// # Errors
-    /// [`Error::Run`] where the device has not enough memory or refuses a kernel.
+    /// [`Error::Input`] where the device has not enough memory, [`Error::Run`] where it refuses a kernel.
     pub async fn new(gpu: &Gpu, recording: &Recording, segments: &[Vec<Dispatch>]) -> Result<Self> {
         let out_of_memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let program = Self::build(gpu, recording, segments);
         let (invalid, exhausted) = (validation.pop().await, out_of_memory.pop().await);
         match (exhausted, invalid) {
-            (Some(_), _) => Err(Error::run(format!(
+            (Some(_), _) => Err(Error::input(format!(
                 "the device has no room for {} MB; use a smaller batch, fewer lanes or a smaller model.",
                 recording.bytes() / 1_000_000
             ))),
@@ -44,8 +44,7 @@ impl Program {
 
     fn build(gpu: &Gpu, recording: &Recording, segments: &[Vec<Dispatch>]) -> Self {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let buffers: Vec<_> =
-            recording.buffers.iter().map(|(label, bytes)| gpu.buffer(label, *bytes, usage)).collect();
+        let buffers: Vec<_> = recording.buffers.iter().map(|(label, bytes)| gpu.buffer(label, *bytes, usage)).collect();
         let uniform = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
 
         const TABLE: usize = Recording::TABLE_ROWS * 16;
@@ -73,7 +72,8 @@ impl Program {
                 segment
                     .iter()
                     .map(|dispatch| {
-                        let launch = launch(gpu, dispatch, &buffers, &params, offset, &tables, dispatch.table.0 * TABLE);
+                        let launch =
+                            launch(gpu, dispatch, &buffers, &params, offset, &tables, dispatch.table.0 * TABLE);
                         offset += dispatch.params.len().next_multiple_of(ALIGN);
                         launch
                     })
@@ -142,10 +142,8 @@ fn launch(
             size: std::num::NonZeroU64::new(bytes as u64),
         })
     };
-    let uniforms = [
-        slice(params, params_offset, dispatch.params.len()),
-        slice(tables, table_offset, Recording::TABLE_ROWS * 16),
-    ];
+    let uniforms =
+        [slice(params, params_offset, dispatch.params.len()), slice(tables, table_offset, Recording::TABLE_ROWS * 16)];
     let storage = dispatch.buffers.iter().map(|id| buffers[id.0].as_entire_binding());
     let entries: Vec<_> = uniforms
         .into_iter()

@@ -36,7 +36,14 @@ impl Readback {
     }
 
     /// Copies `bytes` of `from` at `offset` to `to` in this buffer.
-    pub(crate) fn copy(&self, encoder: &mut wgpu::CommandEncoder, from: &wgpu::Buffer, offset: u64, to: u64, bytes: u64) {
+    pub(crate) fn copy(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        from: &wgpu::Buffer,
+        offset: u64,
+        to: u64,
+        bytes: u64,
+    ) {
         encoder.copy_buffer_to_buffer(from, offset, &self.buffer, to, bytes);
     }
 

@@ -73,7 +73,8 @@ impl Layer for Dense {
 
 impl Layer for Conv2d {
     fn output(&self, input: Shape) -> Result<Shape, String> {
-        let along = |size: usize, kernel: usize| (size + 2 * self.padding).checked_sub(kernel).map(|n| n / self.stride + 1);
+        let along =
+            |size: usize, kernel: usize| (size + 2 * self.padding).checked_sub(kernel).map(|n| n / self.stride + 1);
         if self.outputs == 0 || self.stride == 0 || self.kernel.0 * self.kernel.1 == 0 {
             return Err("outputs, kernel and stride must be at least 1".into());
         }
@@ -197,12 +198,8 @@ impl Conv2d {
             (g.grad_offset, g.grad_stride, g.grad_slice_stride) = (0, (slices * size4) as u32, size4 as u32);
         }
         let (kernel, groups) = match e.family {
-            Family::Register => {
-                (&shaders::CONV_GRAD_WEIGHT_REGISTER, (tiles * slices).div_ceil(64))
-            }
-            Family::Shared => {
-                (&shaders::CONV_GRAD_WEIGHT_SHARED, blocks.div_ceil(16) * columns.div_ceil(16) * slices)
-            }
+            Family::Register => (&shaders::CONV_GRAD_WEIGHT_REGISTER, (tiles * slices).div_ceil(64)),
+            Family::Shared => (&shaders::CONV_GRAD_WEIGHT_SHARED, blocks.div_ceil(16) * columns.div_ceil(16) * slices),
         };
         e.dispatch(kernel, &[self.bias_override()], &g, &[node.input.value, dy, out], groups);
         if slices > 1 {

@@ -141,6 +141,12 @@ impl Model {
         self.parameters.iter().map(|t| t.kind.len()).sum()
     }
 
+    /// The fewest values of one example that a layer with running statistics sees in a channel; `None` without such layers.
+    pub fn fewest_normalised(&self) -> Option<usize> {
+        let normalising = self.layers.iter().filter(|place| !place.running.is_empty());
+        normalising.map(|place| place.input.height * place.input.width).min()
+    }
+
     /// Floats of one set of weights in an arena.
     pub fn parameter_floats(&self) -> usize {
         self.parameter_floats

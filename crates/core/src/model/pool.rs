@@ -23,7 +23,10 @@ impl Layer for MaxPool {
     fn output(&self, input: Shape) -> Result<Shape, String> {
         let Self { kernel, stride } = *self;
         if kernel == 0 || stride == 0 || input.height < kernel || input.width < kernel {
-            return Err(format!("windows of {kernel}x{kernel} with stride {stride} do not fit an input of {input}"));
+            let Shape { channels, height, width } = input;
+            return Err(format!(
+                "windows of {kernel}x{kernel} with stride {stride} do not fit an input of {channels}x{height}x{width}"
+            ));
         }
         let along = |size: usize| (size - kernel) / stride + 1;
         Ok(Shape { channels: input.channels, height: along(input.height), width: along(input.width) })

@@ -60,9 +60,9 @@ fn cnn(text: &str, sizes: &[usize], input: Shape, classes: usize, act: Activatio
         };
         model = match norm {
             Norm::None => model.with(&name, conv(Some(act)))?,
-            Norm::Batch => model
-                .with(&name, conv(None))?
-                .with(&format!("blocks.{i}.norm"), BatchNorm { activation: Some(act) })?,
+            Norm::Batch => {
+                model.with(&name, conv(None))?.with(&format!("blocks.{i}.norm"), BatchNorm { activation: Some(act) })?
+            }
         };
     }
     model.with("pool", GlobalAvgPool)?.with("head", Dense { outputs: classes, activation: None, gain: 1.0 })

@@ -2,8 +2,8 @@
 
 use super::dispatch;
 use crate::data::{Dataset, Inputs, Split};
-use crate::gpu::{BufferId, Dispatch, Program, Recording, TableId};
 use crate::gpu::Gpu;
+use crate::gpu::{BufferId, Dispatch, Program, Recording, TableId};
 use crate::model::Model;
 use lowland_shaders::GATHER;
 use lowland_shaders::params::Gather;
@@ -146,7 +146,8 @@ impl DeviceData {
 impl DataBuffers {
     /// Copies the examples to the device.
     pub(crate) fn upload(&self, gpu: &Gpu, program: &Program, layout: &DeviceData, data: &Dataset) {
-        let splits: Vec<&Split> = [Some(&data.train), data.val.as_ref(), Some(&data.test)].into_iter().flatten().collect();
+        let splits: Vec<&Split> =
+            [Some(&data.train), data.val.as_ref(), Some(&data.test)].into_iter().flatten().collect();
         let mut first = 0;
         for split in &splits {
             // A buffer at a time would need the whole split as words; a block at a time keeps the host's memory small.
@@ -154,11 +155,16 @@ impl DataBuffers {
                 let end = (begin + BLOCK).min(split.len());
                 let mut from = begin;
                 while from < end {
-                    let (piece, place) = ((first + from) / layout.piece_examples, (first + from) % layout.piece_examples);
+                    let (piece, place) =
+                        ((first + from) / layout.piece_examples, (first + from) % layout.piece_examples);
                     let to = end.min(from + layout.piece_examples - place);
                     let words = words(&split.inputs, from..to, layout);
                     let buffer = program.buffer(self.pieces[piece]);
-                    gpu.queue.write_buffer(buffer, (place * layout.example_words * 4) as u64, bytemuck::cast_slice(&words));
+                    gpu.queue.write_buffer(
+                        buffer,
+                        (place * layout.example_words * 4) as u64,
+                        bytemuck::cast_slice(&words),
+                    );
                     from = to;
                 }
             }

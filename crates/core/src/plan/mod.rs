@@ -2,8 +2,8 @@
 
 mod data;
 
-pub(crate) use data::{DataBuffers, DeviceData, View};
 use data::Visit;
+pub(crate) use data::{DataBuffers, DeviceData, View};
 
 use crate::config::Order;
 use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
@@ -208,18 +208,8 @@ impl Plan {
         segments.push((Segment::EvalLog, vec![log(r, evaluated, eval_clock, eval_ring)]));
 
         let logits = network.logits().value;
-        let buffers = Buffers {
-            weights,
-            running,
-            moments,
-            hyper,
-            scheduled,
-            clock,
-            eval_clock,
-            ring,
-            eval_ring,
-            logits,
-        };
+        let buffers =
+            Buffers { weights, running, moments, hyper, scheduled, clock, eval_clock, ring, eval_ring, logits };
         Ok(Self { recording, segments, buffers, data, data_buffers, sizes, climbs })
     }
 

@@ -33,7 +33,8 @@ pub struct Place {
     pub notes: Vec<String>,
 }
 
-const KEY: &str = "lowland-run";
+/// The key of a checkpoint's place in its header's metadata; a lane's final weights have none.
+pub const CHECKPOINT_KEY: &str = "lowland-run";
 
 fn prefix(label: &str, seed: u32) -> String {
     format!("{label}/{seed}/")
@@ -51,8 +52,9 @@ impl Checkpoint {
                 all.extend(entries(model, state, snapshot.step, &prefix(&lane.label, lane.seed)));
             }
         }
-        let place = serde_json::to_string(&self.place).map_err(|e| Error::run(format!("a checkpoint could not be written: {e}.")))?;
-        write_atomically(path, &serialize(&all, HashMap::from([(KEY.to_owned(), place)]))?)
+        let place = serde_json::to_string(&self.place)
+            .map_err(|e| Error::run(format!("a checkpoint could not be written: {e}.")))?;
+        write_atomically(path, &serialize(&all, HashMap::from([(CHECKPOINT_KEY.to_owned(), place)]))?)
     }
 
     /// Reads the checkpoint of a run with these parts; `None` where there is none yet.
@@ -64,23 +66,27 @@ impl Checkpoint {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::io(path, e, "Make the file readable")),
+            Err(e) => return Err(Error::input(format!("{source}: {e}. Make the file readable."))),
         };
-        let metadata = read_metadata(&bytes, &source)?;
+        let advice = "Remove it to run again from step 0, or start anew with another --out.";
+        let metadata =
+            read_metadata(&bytes).map_err(|e| Error::input(format!("{source} is damaged: {e}. {advice}")))?;
         let place: Place = metadata
-            .get(KEY)
+            .get(CHECKPOINT_KEY)
             .and_then(|text| serde_json::from_str(text).ok())
-            .ok_or_else(|| Error::input(format!("{source} is not a run's checkpoint; start the run anew with another --out.")))?;
+            .ok_or_else(|| Error::input(format!("{source} is not a run's checkpoint. {advice}")))?;
         if place.part > parts.len() || (place.step > 0 && parts.get(place.part).is_none_or(|s| place.step > s.steps)) {
-            return Err(Error::input(format!("{source} belongs to another run; start the run anew with another --out.")));
+            return Err(Error::input(format!("{source} belongs to another run. {advice}")));
         }
         let snapshot = match parts.get(place.part).filter(|_| place.step > 0) {
             None => None,
             Some(setup) => {
                 let lane = |lane: &crate::train::Lane| {
-                    read_lane(model, &bytes, &source, &prefix(&lane.label, lane.seed), lane.optimizer.moments())
+                    read_lane(model, &bytes, &prefix(&lane.label, lane.seed), lane.optimizer.moments())
                 };
-                let lanes = setup.lanes.iter().map(lane).collect::<Result<_>>()?;
+                let lanes = setup.lanes.iter().map(lane).collect::<Result<_, _>>();
+                let lanes =
+                    lanes.map_err(|e| Error::input(format!("{source} belongs to another run: {e}. {advice}")))?;
                 Some(Snapshot { step: place.step, lanes })
             }
         };

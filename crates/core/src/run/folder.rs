@@ -18,7 +18,8 @@ pub struct RunFolder {
 /// # Errors
 /// [`Error::Io`] where the disk is full or the folder cannot be written.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = path.with_extension("part");
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}.part"));
     let write = || {
         let mut file = fs::File::create(&beside)?;
         file.write_all(bytes)?;
@@ -27,32 +28,52 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     };
     write().map_err(|e| {
         let _ = fs::remove_file(&beside);
-        Error::io(path, e, "Make room or make the folder writable, and go on with --resume")
+        Error::io(path, e, super::table::ADVICE)
     })
 }
 
 impl RunFolder {
-    /// Makes the folder with its `config.json`, by one rename.
+    /// Makes the folder with its `config.json` and `others`, by one rename.
     ///
     /// # Errors
     /// [`Error::Input`] where the folder is in use or cannot be made; nothing is left behind.
-    pub fn create(path: &Path, record: &Value) -> Result<Self> {
+    pub fn create(path: &Path, record: &Value, others: &[(&str, &[u8])]) -> Result<Self> {
         Self::check_free(path)?;
         let refuse = |what: &Path, e: std::io::Error| {
-            Error::input(format!("{}: {e}. Choose a folder that can be written with --out.", what.display()))
+            Error::input(format!(
+                "{}: {e}. Make room there, or choose a folder that can be written with --out.",
+                what.display()
+            ))
         };
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let new_parent = parent.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).last().map(Path::to_owned);
-        let name = path.file_name().ok_or_else(|| Error::input(format!("{} is not a folder's name.", path.display())))?;
+        let new_parent =
+            parent.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).last().map(Path::to_owned);
+        let name = path
+            .file_name()
+            .ok_or_else(|| Error::input(format!("{} is not a folder's name; choose another --out.", path.display())))?;
         let beside = parent.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
         let make = || -> std::io::Result<()> {
             fs::create_dir_all(parent)?;
             fs::create_dir(&beside)?;
-            fs::write(beside.join("config.json"), format!("{record:#}\n"))?;
-            if path.exists() {
-                fs::remove_dir(path)?;
+            let config = format!("{record:#}\n");
+            let files = || others.iter().copied().chain([("config.json", config.as_bytes())]);
+            for (file, bytes) in files() {
+                fs::write(beside.join(file), bytes)?;
             }
-            fs::rename(&beside, path)
+            match fs::rename(&beside, path) {
+                Err(_) if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) => {}
+                done_or_refused => return done_or_refused,
+            }
+            // An empty folder that a rename cannot replace: a mount, a link, or any folder on Windows. Its files move in,
+            // config.json last.
+            let moved = files().try_for_each(|(file, _)| fs::rename(beside.join(file), path.join(file)));
+            // From another file system they are copied.
+            moved.or_else(|_| files().try_for_each(|(file, bytes)| fs::write(path.join(file), bytes))).inspect_err(
+                |_| {
+                    files().for_each(|(file, _)| drop(fs::remove_file(path.join(file))));
+                },
+            )?;
+            fs::remove_dir_all(&beside)
         };
         make().map_err(|e| {
             let _ = fs::remove_dir_all(&beside);
@@ -90,7 +111,11 @@ impl RunFolder {
     pub fn open(path: &Path) -> Result<(Self, Config)> {
         let file = path.join("config.json");
         let text = fs::read_to_string(&file).map_err(|e| {
-            Error::input(format!("{} is not a run folder: {}: {e}. Give the folder that --out made.", path.display(), file.display()))
+            Error::input(format!(
+                "{} is not a run folder: {}: {e}. Give the folder that --out made.",
+                path.display(),
+                file.display()
+            ))
         })?;
         let config = Config::from_json(&text, &file.display().to_string())?;
         Ok((Self { path: path.to_owned() }, config))

@@ -5,6 +5,6 @@ mod folder;
 mod session;
 mod table;
 
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{CHECKPOINT_KEY, Checkpoint};
 pub use folder::{RunFolder, write_atomically};
 pub use session::{Progress, Session};

@@ -7,7 +7,7 @@ use crate::config::{Config, LaneConfig};
 use crate::data::Dataset;
 use crate::gpu::Gpu;
 use crate::model::Model;
-use crate::train::{Evaluation, Event, Setup, Snapshot, StepMetrics, Trainer, read_tensors, write_tensors};
+use crate::train::{Evaluation, Event, LaneState, Setup, Snapshot, StepMetrics, Trainer, read_tensors, write_tensors};
 use crate::{Error, Result};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -28,6 +28,10 @@ pub struct Session {
     metrics: Table,
     evals: Table,
     notes: Vec<String>,
+    /// The tensors of `--init`.
+    init: Option<LaneState>,
+    /// Steps that the last checkpoint holds, those of earlier parts included.
+    saved: u64,
 }
 
 /// What a session tells while it goes on.
@@ -48,23 +52,53 @@ pub enum Progress {
 const METRICS: &str = "optimizer,seed,step,epoch,loss,sam_loss,accuracy,grad_norm,lr,rho";
 const EVALS: &str = "optimizer,seed,step,epoch,split,loss,accuracy,top5";
 const CHECKPOINT: &str = "checkpoint.safetensors";
+/// A copy of the file that `--init` named: a run that goes on does not depend on files elsewhere.
+const INIT: &str = "init.safetensors";
 
 impl Session {
     /// Starts a run in a new folder. Everything is checked, and the first part is on the device, before the folder is made.
     ///
     /// # Errors
     /// [`Error::Input`] for anything that cannot be trained, with no folder left behind.
-    pub async fn create(gpu: &Gpu, config: Config, lanes: Vec<LaneConfig>, out: &Path, command_line: &str) -> Result<Self> {
+    pub async fn create(
+        gpu: &Gpu,
+        config: Config,
+        lanes: Vec<LaneConfig>,
+        out: &Path,
+        command_line: &str,
+    ) -> Result<Self> {
         RunFolder::check_free(out)?;
         let (data, model, parts) = prepare(&config, &lanes)?;
-        let start = initial(&config, &model, &parts[0])?;
+        let init_bytes = config.init.as_deref().map(read_init).transpose()?;
+        let init_state = |bytes: &Vec<u8>| {
+            let path = config.init.clone().unwrap_or_default();
+            read_tensors(&model, bytes, &path.display().to_string())
+        };
+        let init = init_bytes.as_ref().map(init_state).transpose()?;
+        let start = initial(init.as_ref(), &parts[0]);
         let trainer = Trainer::new(gpu, &model, &data, parts[0].clone(), start.as_ref()).await?;
         let record = record(&config, &lanes, &data, &model, &parts, command_line, gpu);
-        let folder = RunFolder::create(out, &record)?;
-        let metrics = Table::open(&folder.file("metrics.csv"), METRICS, 0)?;
-        let evals = Table::open(&folder.file("eval.csv"), EVALS, 0)?;
-        let notes = Vec::new();
-        Ok(Self { folder, config, lanes, data, model, parts, part: 0, trainer: Some(trainer), metrics, evals, notes })
+        let (metrics, evals) = (format!("{METRICS}\n"), format!("{EVALS}\n"));
+        let mut files = vec![("metrics.csv", metrics.as_bytes()), ("eval.csv", evals.as_bytes())];
+        files.extend(init_bytes.iter().map(|bytes| (INIT, bytes.as_slice())));
+        let folder = RunFolder::create(out, &record, &files)?;
+        let metrics = Table::open(&folder.file("metrics.csv"), METRICS, metrics.len() as u64)?;
+        let evals = Table::open(&folder.file("eval.csv"), EVALS, evals.len() as u64)?;
+        Ok(Self {
+            folder,
+            config,
+            lanes,
+            data,
+            model,
+            parts,
+            part: 0,
+            trainer: Some(trainer),
+            metrics,
+            evals,
+            notes: Vec::new(),
+            init,
+            saved: 0,
+        })
     }
 
     /// Goes on with a run from its last checkpoint, or from its start where there is none.
@@ -80,17 +114,24 @@ impl Session {
         let (data, model, parts) = prepare(&config, &lanes)?;
         let checkpoint = Checkpoint::read(&folder.file(CHECKPOINT), &model, &parts)?;
         let (place, snapshot) = checkpoint.map_or((Place::default(), None), |c| (c.place, c.snapshot));
+        let copy = folder.file(INIT);
+        let path = if copy.exists() { Some(copy) } else { config.init.clone() };
+        let init = match path.filter(|_| config.init.is_some() && place.part < parts.len()) {
+            Some(path) => Some(read_tensors(&model, &read_init(&path)?, &path.display().to_string())?),
+            None => None,
+        };
         let trainer = match parts.get(place.part) {
             None => None,
             Some(setup) => {
-                let start = if snapshot.is_some() { snapshot } else { initial(&config, &model, setup)? };
+                let start = if snapshot.is_some() { snapshot } else { initial(init.as_ref(), setup) };
                 Some(Trainer::new(gpu, &model, &data, setup.clone(), start.as_ref()).await?)
             }
         };
         let metrics = Table::open(&folder.file("metrics.csv"), METRICS, place.metrics_bytes)?;
         let evals = Table::open(&folder.file("eval.csv"), EVALS, place.eval_bytes)?;
-        let notes = place.notes;
-        Ok(Self { folder, config, lanes, data, model, parts, part: place.part, trainer, metrics, evals, notes })
+        let saved = parts[..place.part].iter().map(|part| part.steps).sum::<u64>() + place.step;
+        let (part, notes) = (place.part, place.notes);
+        Ok(Self { folder, config, lanes, data, model, parts, part, trainer, metrics, evals, notes, init, saved })
     }
 
     /// Whether all parts are done.
@@ -133,6 +174,11 @@ impl Session {
         &self.notes
     }
 
+    /// Steps that the last checkpoint holds, those of earlier parts included.
+    pub fn saved_steps(&self) -> u64 {
+        self.saved
+    }
+
     /// Does what can be done without waiting for the device (a part's set-up aside), and tells what happened.
     ///
     /// # Errors
@@ -142,7 +188,7 @@ impl Session {
         let mut trainer = match self.trainer.take() {
             Some(trainer) => trainer,
             None => {
-                let start = initial(&self.config, &self.model, setup)?;
+                let start = initial(self.init.as_ref(), setup);
                 Trainer::new(gpu, &self.model, &self.data, setup.clone(), start.as_ref()).await?
             }
         };
@@ -203,9 +249,17 @@ impl Session {
             }
             Event::Trouble { lane, step, trouble } => {
                 let lane = &self.parts[self.part].lanes[lane];
-                let note = format!("{} seed {} {trouble} (step {step})", lane.label, lane.seed);
+                let who = format!("{} seed {} ", lane.label, lane.seed);
+                if self.notes.iter().any(|note| note.starts_with(&who)) {
+                    // A run that goes on finds the trouble again that it had before its checkpoint.
+                    return Ok(());
+                }
+                let note = format!("{who}{trouble} (step {step})");
                 self.notes.push(note.clone());
-                write_atomically(&self.folder.file("notes.json"), json!({ "notes": self.notes }).to_string().as_bytes())?;
+                write_atomically(
+                    &self.folder.file("notes.json"),
+                    json!({ "notes": self.notes }).to_string().as_bytes(),
+                )?;
                 progress.push(Progress::Note(note));
             }
             Event::Checkpoint(snapshot) => {
@@ -237,7 +291,8 @@ impl Session {
         let metrics_bytes = self.metrics.sync()?;
         let eval_bytes = self.evals.sync()?;
         let setup = &self.parts[self.part];
-        let mut place = Place { part: self.part, step: snapshot.step, metrics_bytes, eval_bytes, notes: self.notes.clone() };
+        let mut place =
+            Place { part: self.part, step: snapshot.step, metrics_bytes, eval_bytes, notes: self.notes.clone() };
         let mut snapshot = Some(snapshot);
         if place.step == setup.steps {
             if let Some(last) = snapshot.take() {
@@ -245,7 +300,10 @@ impl Session {
             }
             (place.part, place.step) = (self.part + 1, 0);
         }
-        Checkpoint { place, snapshot }.write(&self.folder.file(CHECKPOINT), &self.model, Some(setup))
+        let saved = self.parts[..place.part].iter().map(|part| part.steps).sum::<u64>() + place.step;
+        Checkpoint { place, snapshot }.write(&self.folder.file(CHECKPOINT), &self.model, Some(setup))?;
+        self.saved = saved;
+        Ok(())
     }
 
     fn write_final_weights(&self, setup: &Setup, snapshot: &Snapshot) -> Result<()> {
@@ -282,13 +340,14 @@ fn prepare(config: &Config, lanes: &[LaneConfig]) -> Result<(Dataset, Model, Vec
     Ok((data, model, parts))
 }
 
+fn read_init(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path)
+        .map_err(|e| Error::input(format!("{}: {e}. Give --init a safetensors file that can be read.", path.display())))
+}
+
 /// The start that `--init` asks for: the same weights in every lane.
-fn initial(config: &Config, model: &Model, setup: &Setup) -> Result<Option<Snapshot>> {
-    let Some(path) = &config.init else { return Ok(None) };
-    let bytes = std::fs::read(path)
-        .map_err(|e| Error::input(format!("{}: {e}. Give --init a safetensors file that can be read.", path.display())))?;
-    let state = read_tensors(model, &bytes, &path.display().to_string())?;
-    Ok(Some(Snapshot { step: 0, lanes: vec![state; setup.lanes.len()] }))
+fn initial(init: Option<&LaneState>, setup: &Setup) -> Option<Snapshot> {
+    init.map(|state| Snapshot { step: 0, lanes: vec![state.clone(); setup.lanes.len()] })
 }
 
 /// The run folder's `config.json`: the configuration, and what it came to.

@@ -17,12 +17,14 @@ pub(super) struct Table {
 }
 
 const FLUSH_EVERY: Duration = Duration::from_millis(1000);
-const ADVICE: &str = "Make room or make the folder writable, and go on with --resume";
+pub(super) const ADVICE: &str = "Make room or make the folder writable";
 
 impl Table {
-    /// Opens the table and cuts it to its first `length` bytes; 0 starts it anew with `header`.
+    /// Opens the table and cuts it to its first `length` bytes; 0 starts it anew with `header`. Nothing was done yet, so
+    /// whatever goes wrong is bad input.
     pub(super) fn open(path: &Path, header: &str, length: u64) -> Result<Self> {
-        let error = |e| Error::io(path, e, ADVICE);
+        let error =
+            |e| Error::input(Error::io(path, e, "Make room or make the folder writable, and try again").to_string());
         let mut file =
             OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(error)?;
         let there = file.metadata().map_err(error)?.len();
@@ -37,7 +39,7 @@ impl Table {
         let mut table = Self { path: path.into(), file, pending: String::new(), length, flushed: Instant::now() };
         if length == 0 {
             table.row(header);
-            table.flush()?;
+            table.flush().map_err(|e| Error::input(e.to_string()))?;
         }
         Ok(table)
     }
@@ -55,7 +57,11 @@ impl Table {
 
     /// Writes what is pending.
     pub(super) fn flush(&mut self) -> Result<()> {
-        self.file.write_all(self.pending.as_bytes()).map_err(|e| Error::io(&self.path, e, ADVICE))?;
+        self.file.write_all(self.pending.as_bytes()).map_err(|e| {
+            // No half row stays.
+            let _ = self.file.set_len(self.length);
+            Error::io(&self.path, e, ADVICE)
+        })?;
         self.length += self.pending.len() as u64;
         self.pending.clear();
         self.flushed = Instant::now();

@@ -3,13 +3,13 @@
 use super::event::Evaluation;
 use super::state::LaneState;
 use super::work::{Record, Tally, ring_ranges};
+use crate::Result;
 use crate::config::Order;
 use crate::data::Dataset;
 use crate::gpu::{Gpu, Program};
 use crate::model::Model;
 use crate::optim::{BaseStep, Optimizer, Schedule, Sgd};
 use crate::plan::{DeviceData, Lane, Plan, RECORD_BYTES, RING, Request, Segment, View};
-use crate::Result;
 
 /// Weights and data on the device, ready to be measured in inference mode.
 #[derive(Debug)]

@@ -12,6 +12,6 @@ mod work;
 pub use crate::plan::Lane;
 pub use evaluate::Evaluator;
 pub use event::{Evaluation, Event, Part, StepMetrics, Trouble};
-pub(crate) use state::{entries, read_lane, serialize};
 pub use state::{LaneState, Snapshot, read_metadata, read_tensors, write_tensors};
+pub(crate) use state::{entries, read_lane, serialize};
 pub use trainer::{Setup, Trainer};

@@ -66,14 +66,32 @@ pub(crate) fn serialize(entries: &[Entry], metadata: HashMap<String, String>) ->
         .map(|(name, dtype, shape, bytes)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
         .and_then(|views| safetensors::serialize(views, Some(metadata)))
+        .map(|bytes| in_order(&bytes).unwrap_or(bytes))
         .map_err(|e| Error::run(format!("a checkpoint could not be written: {e}.")))
+}
+
+/// The same file with the keys of its header in order: the library leaves those of the metadata to chance, and equal runs
+/// write equal bytes.
+fn in_order(file: &[u8]) -> Option<Vec<u8>> {
+    let (length, rest) = file.split_first_chunk::<8>()?;
+    let (header, data) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let mut header: serde_json::Value = serde_json::from_slice(header).ok()?;
+    header.sort_all_objects();
+    let mut header = header.to_string().into_bytes();
+    header.resize(header.len().next_multiple_of(8), b' ');
+    Some([&(header.len() as u64).to_le_bytes(), &header[..], data].concat())
 }
 
 /// A lane's weights as a safetensors file that PyTorch loads; `metadata` goes into its header.
 ///
 /// # Errors
 /// [`Error::Run`] where the tensors do not make a file.
-pub fn write_tensors(model: &Model, state: &LaneState, step: u64, metadata: HashMap<String, String>) -> Result<Vec<u8>> {
+pub fn write_tensors(
+    model: &Model,
+    state: &LaneState,
+    step: u64,
+    metadata: HashMap<String, String>,
+) -> Result<Vec<u8>> {
     let weights_only = LaneState { moments: Vec::new(), ..state.clone() };
     serialize(&entries(model, &weights_only, step, ""), metadata)
 }
@@ -82,13 +100,15 @@ pub fn write_tensors(model: &Model, state: &LaneState, step: u64, metadata: Hash
 ///
 /// # Errors
 /// [`Error::Input`] for a damaged file.
-pub fn read_metadata(bytes: &[u8], source: &str) -> Result<HashMap<String, String>> {
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(source, &e))?;
+pub fn read_metadata(bytes: &[u8]) -> Result<HashMap<String, String>> {
+    // The whole file is looked at: one that was cut short has a good header.
+    SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     Ok(metadata.metadata().clone().unwrap_or_default())
 }
 
-fn damaged(source: &str, error: &safetensors::SafeTensorError) -> Error {
-    Error::input(format!("{source} is not a whole safetensors file: {error}. Take another checkpoint."))
+fn damaged(error: safetensors::SafeTensorError) -> Error {
+    Error::input(format!("it is not a whole safetensors file ({error})"))
 }
 
 /// Reads a lane that [`write_tensors`] or PyTorch wrote. `source` names the file in messages.
@@ -96,12 +116,29 @@ fn damaged(source: &str, error: &safetensors::SafeTensorError) -> Error {
 /// # Errors
 /// [`Error::Input`] for a damaged file, and for tensors of another model, by name.
 pub fn read_tensors(model: &Model, bytes: &[u8], source: &str) -> Result<LaneState> {
-    read_lane(model, bytes, source, "", 0)
+    let whole = SafeTensors::deserialize(bytes);
+    let file = whole.map_err(|e| Error::input(format!("{source}: {}. Take another file.", damaged(e))))?;
+    let ours = |name: &str| name.ends_with(BATCHES) || name.starts_with("optimizer.");
+    let known = |name: &&str| model.parameters().iter().chain(model.running()).any(|tensor| tensor.name == *name);
+    let kinds = file.tensors().into_iter().map(|(name, view)| (name, view.dtype()));
+    let unread = |kind: &Dtype| !matches!(kind, Dtype::F32 | Dtype::F64);
+    if let Some((name, kind)) = kinds.filter(|(name, kind)| known(&name.as_str()) && unread(kind)).min() {
+        return Err(Error::input(format!("{source}: {name} is {kind:?}; F32 and F64 are read, so convert it to F32.")));
+    }
+    let advice = "Give the model it belongs to with --model (and --norm)";
+    let state = read_lane(model, bytes, "", 0).map_err(|e| Error::input(format!("{source}: {e}. {advice}.")))?;
+    // A network that leaves some of the tensors out computes something else.
+    match file.names().into_iter().filter(|name| !known(name) && !ours(name)).min() {
+        Some(name) => {
+            Err(Error::input(format!("{source} has the tensor {name}, which {} has not. {advice}.", model.name())))
+        }
+        None => Ok(state),
+    }
 }
 
-/// Reads a lane under `prefix`, with `moments` moments.
-pub(crate) fn read_lane(model: &Model, bytes: &[u8], source: &str, prefix: &str, moments: usize) -> Result<LaneState> {
-    let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(source, &e))?;
+/// Reads a lane under `prefix`, with `moments` moments. Messages lack the file's name and what to do.
+pub(crate) fn read_lane(model: &Model, bytes: &[u8], prefix: &str, moments: usize) -> Result<LaneState> {
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let fill = |prefix: &str, list: &[Tensor], floats: usize| -> Result<Vec<f32>> {
         let mut arena = vec![0.0; floats];
         for tensor in list {
@@ -110,21 +147,18 @@ pub(crate) fn read_lane(model: &Model, bytes: &[u8], source: &str, prefix: &str,
                 let mut there = file.names();
                 there.sort_unstable();
                 there.truncate(6);
-                Error::input(format!(
-                    "{source} has no tensor {name}, which {} needs; it has {}. Give the model it belongs to with --model.",
-                    model.name(),
-                    there.join(", ")
-                ))
+                let there = if there.is_empty() { "none at all".into() } else { there.join(", ") };
+                Error::input(format!("there is no tensor {name}, which {} needs; there are {there}", model.name()))
             })?;
             if view.shape() != tensor.kind.shape() {
                 return Err(Error::input(format!(
-                    "{source}: {name} has shape {:?}, {} needs {:?}. Give the model it belongs to with --model.",
+                    "{name} has shape {:?}, {} needs {:?}",
                     view.shape(),
                     model.name(),
                     tensor.kind.shape()
                 )));
             }
-            tensor.pack(&floats_of(&view, &name, source)?, &mut arena);
+            tensor.pack(&floats_of(&view, &name)?, &mut arena);
         }
         Ok(arena)
     };
@@ -138,7 +172,7 @@ pub(crate) fn read_lane(model: &Model, bytes: &[u8], source: &str, prefix: &str,
     })
 }
 
-fn floats_of(view: &TensorView<'_>, name: &str, source: &str) -> Result<Vec<f32>> {
+fn floats_of(view: &TensorView<'_>, name: &str) -> Result<Vec<f32>> {
     match view.dtype() {
         Dtype::F32 => Ok(view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()),
         Dtype::F64 => Ok(view
@@ -146,6 +180,6 @@ fn floats_of(view: &TensorView<'_>, name: &str, source: &str) -> Result<Vec<f32>
             .chunks_exact(8)
             .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32)
             .collect()),
-        other => Err(Error::input(format!("{source}: {name} is {other:?}; only F32 and F64 are read."))),
+        other => Err(Error::input(format!("{name} is {other:?}, not F32"))),
     }
 }

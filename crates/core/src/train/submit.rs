@@ -186,7 +186,8 @@ impl Trainer {
         let floats: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
         let lanes = self.setup.lanes.len();
         let (p, r) = (self.plan.sizes.parameters, self.plan.sizes.running);
-        let part = |begin: usize, size: usize, lane: usize| floats[begin + lane * size..begin + (lane + 1) * size].to_vec();
+        let part =
+            |begin: usize, size: usize, lane: usize| floats[begin + lane * size..begin + (lane + 1) * size].to_vec();
         let state = |lane: usize| LaneState {
             weights: part(0, p, lane),
             running: part(lanes * p, r, lane),

@@ -71,8 +71,7 @@ impl Trainer {
         let plan = Self::plan(model, data, &setup, gpu.family(), gpu.max_binding())?;
         let program = Program::new(gpu, &plan.recording, &plan.dispatches()).await?;
         plan.data_buffers.upload(gpu, &program, &plan.data, data);
-        let hyper: Vec<f32> =
-            setup.lanes.iter().flat_map(|lane| lane.optimizer.hyper(setup.label_smoothing)).collect();
+        let hyper: Vec<f32> = setup.lanes.iter().flat_map(|lane| lane.optimizer.hyper(setup.label_smoothing)).collect();
         program.write(gpu, plan.buffers.hyper, bytemuck::cast_slice(&hyper));
         let lanes = setup.lanes.len();
         let chunk = RECORD_BYTES as u64 * MOST_STEPS * lanes as u64;

@@ -49,7 +49,10 @@ pub struct Trainer {
     pub(super) idle: Vec<Readback>,
     pub(super) idle_snapshot: Option<Readback>,
     pub(super) tallies: Vec<Tally>,
-    pub(super) in_trouble: Vec<bool>,
+    /// What was told of each lane already.
+    pub(super) told: Vec<Vec<Trouble>>,
+    /// Lanes whose last evaluation looked collapsed: the start of a slow lane can, once.
+    pub(super) suspects: Vec<bool>,
     pub(super) step_seconds: Option<f64>,
     pub(super) batch_seconds: Option<f64>,
     pub(super) last_arrival: Option<Instant>,
@@ -85,7 +88,8 @@ impl Trainer {
             idle,
             idle_snapshot: Some(Readback::new(gpu, state_bytes)),
             tallies: vec![Tally::default(); lanes],
-            in_trouble: vec![false; lanes],
+            told: vec![Vec::new(); lanes],
+            suspects: vec![false; lanes],
             step_seconds: None,
             batch_seconds: None,
             last_arrival: None,
@@ -309,17 +313,21 @@ impl Trainer {
         }
     }
 
+    /// A lane is collapsed when its test loss is ln(classes) and its accuracy that of chance, twice in a row or at the end.
     fn look_for_collapse(&mut self, evaluations: &[super::Evaluation], events: &mut Vec<Event>) {
         for e in evaluations.iter().filter(|e| e.part == Part::Test && e.step > 0) {
             let uniform = (self.classes as f32).ln();
-            if (e.loss - uniform).abs() < 2e-3 * uniform && e.accuracy < 1.5 / self.classes as f32 {
+            let looks = (e.loss - uniform).abs() < 5e-3 * uniform && e.accuracy < 1.5 / self.classes as f32;
+            let looked = std::mem::replace(&mut self.suspects[e.lane], looks);
+            if looks && (looked || e.step == self.setup.steps) {
                 self.trouble(e.lane, e.step, Trouble::Collapsed, events);
             }
         }
     }
 
     fn trouble(&mut self, lane: usize, step: u64, trouble: Trouble, events: &mut Vec<Event>) {
-        if !std::mem::replace(&mut self.in_trouble[lane], true) {
+        if !self.told[lane].contains(&trouble) {
+            self.told[lane].push(trouble);
             events.push(Event::Trouble { lane, step, trouble });
         }
     }

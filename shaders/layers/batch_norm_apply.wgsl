@@ -1,4 +1,5 @@
-// y = activate(x * scale + shift), per channel.
+// y = activate((x - mean) * gamma / deviation + beta), per channel. The mean is taken off first: in x * scale + shift a large
+// mean would eat the digits of the difference.
 #import shared/rows
 #import shared/index
 #import shared/norm
@@ -24,12 +25,13 @@ fn main(
   if first >= p.count { return; }
   let r = rows.row[wg.z];
   let n = (r.work * p.channels4 + c) * 4u;
+  let mean = norm[n];
   let scale = norm[n + 2u];
-  let shift = norm[n + 3u];
+  let beta = norm[n + 3u];
   let base = r.work * p.stride + c;
   for (var i = first; i < min(first + PIXELS, p.count); i++) {
     let o = base + i * p.channels4;
-    let value = x[o] * scale + shift;
+    let value = (x[o] - mean) * scale + beta;
     y[o] = activate(value);
     if SAVE_Z { z[o] = value; }
   }

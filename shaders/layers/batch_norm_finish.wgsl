@@ -1,15 +1,16 @@
 // Merges the slices' statistics in order (Chan, Golub and LeVeque 1983) and writes, per channel: mean, 1 / standard
-// deviation, and the scale and shift that the normalisation comes to. INFERENCE takes the running statistics instead;
+// deviation, gamma / deviation, and beta. INFERENCE takes the running statistics instead;
 // UPDATE moves them (biased variance normalises, unbiased variance is kept, as in PyTorch).
 #import shared/rows
 #import shared/norm
 
 @group(0) @binding(0) var<uniform> p: BatchNorm;
 @group(0) @binding(1) var<uniform> rows: Rows;
-@group(0) @binding(2) var<storage, read> partial: array<vec4f>;
-@group(0) @binding(3) var<storage, read> weights: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> running: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> norm: array<vec4f>;
+@group(0) @binding(2) var<storage, read> x: array<vec4f>;     // its first pixel is what the slices' means are relative to
+@group(0) @binding(3) var<storage, read> partial: array<vec4f>;
+@group(0) @binding(4) var<storage, read> weights: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> running: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> norm: array<vec4f>;
 
 override INFERENCE: bool = false;
 override UPDATE: bool = false;
@@ -36,6 +37,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
       squares += partial[o + 1u] + d * d * (n * m / (n + m));
       n += m;
     }
+    mean += x[r.work * p.stride + c];
     variance = squares / n;
     if UPDATE {
       let m = p.momentum;
@@ -50,5 +52,5 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
   norm[o] = mean;
   norm[o + 1u] = inverse;
   norm[o + 2u] = scale;
-  norm[o + 3u] = weights[w + p.beta_offset] - mean * scale;
+  norm[o + 3u] = weights[w + p.beta_offset];
 }

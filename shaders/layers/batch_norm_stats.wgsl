@@ -1,5 +1,5 @@
-// Mean and sum of squared deviations of each slice of pixels, per channel. Deviations are taken from the slice's first
-// pixel, so that a large mean does not eat the variance.
+// Mean and sum of squared deviations of each slice of pixels, per channel. All values are taken relative to the batch's
+// first pixel, so that a large mean eats neither the variance nor the differences between slices.
 #import shared/rows
 #import shared/index
 #import shared/norm
@@ -21,16 +21,16 @@ fn main(
   let begin = slice * p.per_slice;
   let end = min(begin + p.per_slice, p.count);
   let base = r.work * p.stride + c;
-  let origin = x[base + begin * p.channels4];
+  let origin = x[base];
   var sum = vec4f(0.0);
   var squares = vec4f(0.0);
-  for (var i = begin + 1u; i < end; i++) {
+  for (var i = begin; i < end; i++) {
     let d = x[base + i * p.channels4] - origin;
     sum += d;
     squares += d * d;
   }
   let n = f32(end - begin);
   let o = r.work * p.partial_stride + (slice * p.channels4 + c) * 2u;
-  partial[o] = origin + sum / n;
+  partial[o] = sum / n;
   partial[o + 1u] = max(squares - sum * sum / n, vec4f(0.0));
 }

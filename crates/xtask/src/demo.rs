@@ -26,10 +26,6 @@ pub fn demo() -> Result<ExitCode> {
     compare.args(["run", "--quiet", "--release", "--package", "lowland-cli", "--", "compare"]);
     let status = compare.args(COMPARISON.split_whitespace()).args(["--out", &folder]).status();
     let status = status.context("could not start the program")?;
-    let report = root().join(folder).join("report.html");
-    if report.is_file() {
-        println!("Report: {}", report.display());
-    }
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -53,7 +53,7 @@ impl Layer for BatchNorm {
             ("INFERENCE", flag(e.pass.mode == Mode::Inference)),
             ("UPDATE", flag(e.pass.mode == Mode::Train { update_running: true })),
         ];
-        let buffers = [partial, e.pass.weights, e.arenas.running, norm];
+        let buffers = [node.input.value, partial, e.pass.weights, e.arenas.running, norm];
         e.dispatch(&shaders::BATCH_NORM_FINISH, &overrides, &p, &buffers, channels4.div_ceil(64));
         let (save, z) = node.output.save_input(&e.arenas);
         let overrides = [node.output.activation_code(), save];
@@ -105,7 +105,7 @@ fn params(node: &Node, e: &Emitter<'_>) -> Params {
     }
 }
 
-/// The slices' sums, and each channel's mean, 1 / deviation, scale and shift.
+/// The slices' sums, and each channel's mean, 1 / deviation, gamma / deviation and beta.
 fn scratch(node: &Node, e: &mut Emitter<'_>, p: &Params) -> (crate::gpu::BufferId, crate::gpu::BufferId) {
     let partial = e.passing("batch norm sums", 4 * p.partial_stride as usize);
     (partial, e.scratch(node, "batch norm statistics", 16 * p.channels4 as usize))

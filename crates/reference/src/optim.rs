@@ -116,15 +116,14 @@ pub enum Schedule {
     },
 }
 
-/// The learning rate of step `t` (from 0): `lr (t + 1) / warmup` while `t < warmup`, then the schedule at `t`.
+/// The learning rate of step `t` (from 0): the schedule's at `t`, times `(t + 1) / warmup` while `t < warmup`.
 pub fn learning_rate(schedule: Schedule, lr: f64, warmup: u64, t: u64) -> f64 {
-    if t < warmup {
-        return lr * (t + 1) as f64 / warmup as f64;
-    }
-    match schedule {
+    let warm = if t < warmup { (t + 1) as f64 / warmup as f64 } else { 1.0 };
+    let scheduled = match schedule {
         Schedule::Constant => lr,
         Schedule::Cosine { total } => 0.5 * lr * (1.0 + (PI * t as f64 / total as f64).cos()),
-    }
+    };
+    warm * scheduled
 }
 
 #[cfg(test)]

@@ -249,12 +249,12 @@ impl Session {
             }
             Event::Trouble { lane, step, trouble } => {
                 let lane = &self.parts[self.part].lanes[lane];
-                let who = format!("{} seed {} ", lane.label, lane.seed);
-                if self.notes.iter().any(|note| note.starts_with(&who)) {
+                let what = format!("{} seed {} {trouble}", lane.label, lane.seed);
+                if self.notes.iter().any(|note| note.starts_with(&what)) {
                     // A run that goes on finds the trouble again that it had before its checkpoint.
                     return Ok(());
                 }
-                let note = format!("{who}{trouble} (step {step})");
+                let note = format!("{what} (step {step})");
                 self.notes.push(note.clone());
                 write_atomically(
                     &self.folder.file("notes.json"),

@@ -12,7 +12,7 @@ impl Trainer {
     pub(super) fn submit_next(&mut self, gpu: &Gpu, budget: Duration) -> bool {
         let job = match self.agenda.front().copied() {
             Some(job) => job,
-            None if self.submitted < self.setup.steps => {
+            None if self.submitted < self.setup.steps && !self.stopped => {
                 let fitting = budget.as_secs_f64() / self.step_seconds.unwrap_or(f64::INFINITY);
                 let count = (fitting as u64).clamp(1, MOST_STEPS).min(self.steps_to_boundary());
                 Job::Steps { first: self.submitted, count }

@@ -56,6 +56,8 @@ pub struct Trainer {
     pub(super) step_seconds: Option<f64>,
     pub(super) batch_seconds: Option<f64>,
     pub(super) last_arrival: Option<Instant>,
+    /// Whether no further step is submitted.
+    pub(super) stopped: bool,
     pub(super) finished: bool,
 }
 
@@ -93,6 +95,7 @@ impl Trainer {
             step_seconds: None,
             batch_seconds: None,
             last_arrival: None,
+            stopped: false,
             finished: false,
             setup,
             plan,
@@ -193,7 +196,7 @@ impl Trainer {
     /// Submits no further step: what was submitted, and the evaluations that are due there, are still told, then the
     /// trainer is finished.
     pub fn stop(&mut self) {
-        self.setup.steps = self.submitted;
+        self.stopped = true;
     }
 
     /// Asks for an [`Event::Checkpoint`] at the next step boundary.

@@ -76,7 +76,7 @@ fn a_lane_has_the_same_bits_alone_and_beside_others() {
 
         // On a software adapter the other family's convolutions are some thirty times as slow; `parity.rs` compares the
         // lanes of a small CNN in both.
-        if family == Family::Register {
+        if family != Family::Shared {
             let job = Job::new(&with(&cnn(), json!({"lane": [SGD, SAM, WILD, SAM_ADAMW], "seeds": 2})));
             alone_and_beside_others(gpu, "cnn", &job, &[1, 2, 7]);
         }

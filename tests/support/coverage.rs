@@ -11,10 +11,13 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
         &[
             "conv_forward_register",
             "conv_forward_shared",
+            "conv_forward_subgroup",
             "conv_grad_input_register",
             "conv_grad_input_shared",
+            "conv_grad_input_subgroup",
             "conv_grad_weight_register",
             "conv_grad_weight_shared",
+            "conv_grad_weight_window",
             "reduce_slices",
         ],
     ),

@@ -157,7 +157,7 @@ impl Common {
         let family = match self.kernels {
             Kernels::Auto => None,
             Kernels::Gpu => Some(Family::Shared),
-            Kernels::Cpu => Some(Family::Register),
+            Kernels::Cpu => Some(Family::Subgroup),
         };
         pollster::block_on(Gpu::open(&GpuOptions { adapter: self.adapter.clone(), family }))
     }

@@ -107,14 +107,15 @@ impl Layer for Conv2d {
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
         let g = self.geometry(node, e);
         let (save, z) = node.output.save_input(&e.arenas);
-        let overrides = [self.bias_override(), node.output.activation_code(), save];
+        let mut overrides = vec![self.bias_override(), node.output.activation_code(), save];
         let buffers = [node.input.value, e.pass.weights, node.output.value, z];
         let (pixels, columns) = ((g.batch * g.out_height * g.out_width) as usize, g.out_channels4 as usize);
         let kernel = match e.family {
             Family::Register => &shaders::CONV_FORWARD_REGISTER,
+            Family::Subgroup => &shaders::CONV_FORWARD_SUBGROUP,
             Family::Shared => &shaders::CONV_FORWARD_SHARED,
         };
-        let groups = tiles(e.family, pixels, columns);
+        let groups = tiles(e.family, pixels, columns, &mut overrides);
         e.dispatch(kernel, &overrides, &g, &buffers, groups);
     }
 
@@ -124,22 +125,34 @@ impl Layer for Conv2d {
         let Some(dx) = node.input.grad else { return };
         let g = self.geometry(node, e);
         let pixels = (g.batch * g.in_height * g.in_width) as usize;
+        let mut overrides = vec![node.input.activation_code()];
         let kernel = match e.family {
             Family::Register => &shaders::CONV_GRAD_INPUT_REGISTER,
+            Family::Subgroup => &shaders::CONV_GRAD_INPUT_SUBGROUP,
             Family::Shared => &shaders::CONV_GRAD_INPUT_SHARED,
         };
+        if e.family != Family::Shared {
+            overrides.push(("STRIDE", f64::from(g.stride)));
+        }
         let buffers = [dy, e.pass.weights, node.input.saved, dx];
-        let groups = tiles(e.family, pixels, g.in_channels4 as usize);
-        e.dispatch(kernel, &[node.input.activation_code()], &g, &buffers, groups);
+        let groups = tiles(e.family, pixels, g.in_channels4 as usize, &mut overrides);
+        e.dispatch(kernel, &overrides, &g, &buffers, groups);
     }
 }
 
-/// Workgroups of a forward or input-gradient dispatch over `pixels` x `columns` vec4s.
-fn tiles(family: Family, pixels: usize, columns: usize) -> usize {
-    match family {
-        Family::Register => (pixels.div_ceil(8) * columns.div_ceil(2)).div_ceil(64),
-        Family::Shared => pixels.div_ceil(64) * columns.div_ceil(16),
+/// Workgroups of a forward or input-gradient dispatch over `pixels` x `columns` vec4s, and `WIDE` where tiles have it: how
+/// many pairs of vec4s one takes. A wider one shares each load among more of them, but takes longer to compile.
+fn tiles(family: Family, pixels: usize, columns: usize, overrides: &mut Vec<(&'static str, f64)>) -> usize {
+    if family == Family::Shared {
+        return pixels.div_ceil(64) * columns.div_ceil(16);
     }
+    let wide = match columns {
+        0..=2 => 1,
+        3..=31 => 2,
+        _ => 4,
+    };
+    overrides.push(("WIDE", wide as f64));
+    pixels.div_ceil(64) * columns.div_ceil(2 * wide)
 }
 
 impl Conv2d {
@@ -185,7 +198,13 @@ impl Conv2d {
         let blocks = (g.kernel_height * g.kernel_width * g.in_channels4) as usize + usize::from(self.bias);
         let columns = g.out_channels4 as usize;
         let rows = e.sizes.batch * node.output.shape.height;
-        let tiles = blocks.div_ceil(2) * columns.div_ceil(2);
+        // Tiles of 3 x 3 taps where there are several, else pairs of vec4s.
+        let window = e.family != Family::Shared && g.kernel_height * g.kernel_width > 3 && g.stride <= 3;
+        let tiles = if window {
+            self.kernel.0.div_ceil(3) * self.kernel.1.div_ceil(3) * g.in_channels4 as usize * columns.div_ceil(2)
+        } else {
+            blocks.div_ceil(2) * columns.div_ceil(2)
+        };
         let long_enough = (rows * node.output.shape.width / 128).max(1);
         let slices = (1024 / tiles).clamp(1, long_enough.min(rows));
         let size4 = node.parameters.iter().map(|p| p.kind.padded_len() / 4).sum::<usize>();
@@ -197,11 +216,16 @@ impl Conv2d {
             out = e.passing("partial weight gradients", 4 * size4 * slices);
             (g.grad_offset, g.grad_stride, g.grad_slice_stride) = (0, (slices * size4) as u32, size4 as u32);
         }
+        let mut overrides = vec![self.bias_override()];
         let (kernel, groups) = match e.family {
-            Family::Register => (&shaders::CONV_GRAD_WEIGHT_REGISTER, (tiles * slices).div_ceil(64)),
             Family::Shared => (&shaders::CONV_GRAD_WEIGHT_SHARED, blocks.div_ceil(16) * columns.div_ceil(16) * slices),
+            _ if window => (&shaders::CONV_GRAD_WEIGHT_WINDOW, (tiles * slices).div_ceil(8)),
+            _ => (&shaders::CONV_GRAD_WEIGHT_REGISTER, (tiles * slices).div_ceil(64)),
         };
-        e.dispatch(kernel, &[self.bias_override()], &g, &[node.input.value, dy, out], groups);
+        if window {
+            overrides.push(("STRIDE", f64::from(g.stride)));
+        }
+        e.dispatch(kernel, &overrides, &g, &[node.input.value, dy, out], groups);
         if slices > 1 {
             let p = ReduceSlices {
                 size4: size4 as u32,

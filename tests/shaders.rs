@@ -16,14 +16,13 @@ fn parse(kernel: &Kernel) -> Result<(Module, ModuleInfo), String> {
     } else {
         Validator::new(ValidationFlags::all(), Capabilities::empty())
     };
-    let info = validator
-        .validate(&module)
-        .map_err(|e| e.emit_to_string(kernel.source))?;
+    let info = validator.validate(&module).map_err(|e| e.emit_to_string(kernel.source))?;
     Ok((module, info))
 }
 
 /// Overrides that are numbers, and their values.
-const NUMBERS: [(&str, &[f64]); 2] = [("STRIDE", &[1.0, 2.0, 3.0]), ("WIDE", &[1.0, 2.0, 4.0])];
+const NUMBERS: [(&str, &[f64]); 3] =
+    [("KERNEL", &[1.0, 2.0, 3.0]), ("STRIDE", &[1.0, 2.0, 3.0]), ("WIDE", &[1.0, 2.0, 4.0])];
 
 /// Values for the overrides: the defaults, every flag on with each activation, one flag at a time, and one number.
 fn combinations(kernel: &Kernel) -> Vec<Vec<(&'static str, f64)>> {

@@ -69,12 +69,8 @@ impl Gpu {
         let subgroups = adapter.features().contains(wgpu::Features::SUBGROUP)
             && (info.subgroup_min_size, info.subgroup_max_size) == (SUBGROUP, SUBGROUP);
         let required_features = if subgroups { wgpu::Features::SUBGROUP } else { wgpu::Features::empty() };
-        let descriptor = wgpu::DeviceDescriptor {
-            label: Some("lowland"),
-            required_features,
-            required_limits,
-            ..Default::default()
-        };
+        let descriptor =
+            wgpu::DeviceDescriptor { label: Some("lowland"), required_features, required_limits, ..Default::default() };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
             Error::input(format!("{} cannot be opened: {e}. Choose another adapter with --adapter.", info.name))
         })?;

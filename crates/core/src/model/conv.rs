@@ -5,8 +5,8 @@ use super::tensor::{Init, Kind, Parameter, padded};
 use crate::config::Activation;
 use crate::data::Shape;
 use crate::gpu::Family;
-use lowland_shaders as shaders;
 use lowland_shaders::params::{Geometry, ReduceSlices};
+use lowland_shaders::{self as shaders, Kernel};
 
 /// `activate(conv(x, w) + b)` with square stride and zero padding.
 #[derive(Clone, Debug)]
@@ -155,6 +155,29 @@ fn tiles(family: Family, pixels: usize, columns: usize, overrides: &mut Vec<(&'s
     pixels.div_ceil(64) * columns.div_ceil(2 * wide)
 }
 
+/// The kernel for weight gradients of these sizes, and the invocations that it takes for a slice (for `Shared`, about as many).
+fn grad_weight_kernel(family: Family, g: &Geometry, blocks: usize) -> (&'static Kernel, usize) {
+    let (inputs, columns) = (g.in_channels4 as usize, g.out_channels4 as usize);
+    let taps = (g.kernel_height as usize, g.kernel_width as usize);
+    let windows = taps.0.div_ceil(3) * taps.1.div_ceil(3);
+    let several = taps.0 * taps.1 > 3;
+    // A subgroup has a lane for each vec4 of outputs.
+    let lanes = family == Family::Subgroup && columns > 4;
+    match family {
+        Family::Shared => (&shaders::CONV_GRAD_WEIGHT_SHARED, blocks.div_ceil(2) * columns.div_ceil(2)),
+        _ if lanes && several && g.stride == 1 => {
+            let tiles = 8 * windows * inputs.div_ceil(2) * columns.div_ceil(8);
+            (&shaders::CONV_GRAD_WEIGHT_WINDOW_SUBGROUP, tiles)
+        }
+        _ if lanes => {
+            let tiles = 8 * (taps.0 * taps.1 * inputs).div_ceil(8) * columns.div_ceil(16);
+            (&shaders::CONV_GRAD_WEIGHT_SUBGROUP, tiles)
+        }
+        _ if several && g.stride <= 3 => (&shaders::CONV_GRAD_WEIGHT_WINDOW, windows * inputs * columns.div_ceil(2)),
+        _ => (&shaders::CONV_GRAD_WEIGHT_REGISTER, blocks.div_ceil(2) * columns.div_ceil(2)),
+    }
+}
+
 impl Conv2d {
     fn bias_override(&self) -> (&'static str, f64) {
         ("BIAS", f64::from(u8::from(self.bias)))
@@ -198,13 +221,7 @@ impl Conv2d {
         let blocks = (g.kernel_height * g.kernel_width * g.in_channels4) as usize + usize::from(self.bias);
         let columns = g.out_channels4 as usize;
         let rows = e.sizes.batch * node.output.shape.height;
-        // Tiles of 3 x 3 taps where there are several, else pairs of vec4s.
-        let window = e.family != Family::Shared && g.kernel_height * g.kernel_width > 3 && g.stride <= 3;
-        let tiles = if window {
-            self.kernel.0.div_ceil(3) * self.kernel.1.div_ceil(3) * g.in_channels4 as usize * columns.div_ceil(2)
-        } else {
-            blocks.div_ceil(2) * columns.div_ceil(2)
-        };
+        let (kernel, tiles) = grad_weight_kernel(e.family, &g, blocks);
         let long_enough = (rows * node.output.shape.width / 128).max(1);
         let slices = (1024 / tiles).clamp(1, long_enough.min(rows));
         let size4 = node.parameters.iter().map(|p| p.kind.padded_len() / 4).sum::<usize>();
@@ -217,14 +234,13 @@ impl Conv2d {
             (g.grad_offset, g.grad_stride, g.grad_slice_stride) = (0, (slices * size4) as u32, size4 as u32);
         }
         let mut overrides = vec![self.bias_override()];
-        let (kernel, groups) = match e.family {
-            Family::Shared => (&shaders::CONV_GRAD_WEIGHT_SHARED, blocks.div_ceil(16) * columns.div_ceil(16) * slices),
-            _ if window => (&shaders::CONV_GRAD_WEIGHT_WINDOW, (tiles * slices).div_ceil(8)),
-            _ => (&shaders::CONV_GRAD_WEIGHT_REGISTER, (tiles * slices).div_ceil(64)),
-        };
-        if window {
+        if kernel.overrides.contains(&"STRIDE") {
             overrides.push(("STRIDE", f64::from(g.stride)));
         }
+        let groups = match e.family {
+            Family::Shared => blocks.div_ceil(16) * columns.div_ceil(16) * slices,
+            _ => (tiles * slices).div_ceil(kernel.workgroup_size as usize),
+        };
         e.dispatch(kernel, &overrides, &g, &[node.input.value, dy, out], groups);
         if slices > 1 {
             let p = ReduceSlices {

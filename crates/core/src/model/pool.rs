@@ -19,6 +19,11 @@ pub struct MaxPool {
 #[derive(Clone, Debug)]
 pub struct GlobalAvgPool;
 
+/// Windows of a row that an invocation of the kernels of max pool takes.
+const WINDOWS: usize = 4;
+/// Pixels that an invocation of the backward kernel of global average pool takes.
+const PIXELS: usize = 8;
+
 impl Layer for MaxPool {
     fn output(&self, input: Shape) -> Result<Shape, String> {
         let Self { kernel, stride } = *self;
@@ -34,24 +39,31 @@ impl Layer for MaxPool {
 
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
         let p = params(node, e, self.kernel, self.stride);
-        let groups = (e.sizes.batch * node.output.example4()).div_ceil(64);
-        e.dispatch(&shaders::MAX_POOL_FORWARD, &[], &p, &[node.input.value, node.output.value], groups);
+        let shape = node.output.shape;
+        let runs = shape.height * shape.width.div_ceil(WINDOWS) * padded(shape.channels) / 4;
+        let groups = (e.sizes.batch * runs).div_ceil(64);
+        let overrides = [("KERNEL", self.kernel as f64)];
+        e.dispatch(&shaders::MAX_POOL_FORWARD, &overrides, &p, &[node.input.value, node.output.value], groups);
     }
 
     fn backward(&self, node: &Node, e: &mut Emitter<'_>) {
         let (Some(dy), Some(dx)) = (node.output.grad, node.input.grad) else { return };
         let p = params(node, e, self.kernel, self.stride);
+        let mut overrides = vec![node.input.activation_code()];
         let (kernel, invocations) = if self.kernel <= self.stride {
             let along = |size: usize| size.div_ceil(self.stride);
             let shape = node.input.shape;
-            let cells = along(shape.height) * along(shape.width) * padded(shape.channels) / 4;
-            (&shaders::MAX_POOL_BACKWARD_APART, cells)
+            overrides.push(("KERNEL", self.kernel as f64));
+            overrides.push(("STRIDE", self.stride as f64));
+            overrides.push(("SAVED_IS_X", f64::from(u8::from(node.input.saved == node.input.value))));
+            let runs = along(shape.height) * along(shape.width).div_ceil(WINDOWS) * padded(shape.channels) / 4;
+            (&shaders::MAX_POOL_BACKWARD_APART, runs)
         } else {
             (&shaders::MAX_POOL_BACKWARD, node.input.example4())
         };
         let buffers = [node.input.value, dy, node.input.saved, dx];
         let groups = (e.sizes.batch * invocations).div_ceil(64);
-        e.dispatch(kernel, &[node.input.activation_code()], &p, &buffers, groups);
+        e.dispatch(kernel, &overrides, &p, &buffers, groups);
     }
 }
 
@@ -69,7 +81,9 @@ impl Layer for GlobalAvgPool {
     fn backward(&self, node: &Node, e: &mut Emitter<'_>) {
         let (Some(dy), Some(dx)) = (node.output.grad, node.input.grad) else { return };
         let p = params(node, e, 0, 0);
-        let groups = (e.sizes.batch * node.input.example4()).div_ceil(64);
+        let shape = node.input.shape;
+        let runs = (shape.height * shape.width).div_ceil(PIXELS) * padded(shape.channels) / 4;
+        let groups = (e.sizes.batch * runs).div_ceil(64);
         let buffers = [dy, node.input.saved, dx];
         e.dispatch(&shaders::GLOBAL_AVG_POOL_BACKWARD, &[node.input.activation_code()], &p, &buffers, groups);
     }

@@ -52,12 +52,13 @@ fn main(
     }
     for (var i = 0u; i < STRIDE * STRIDE; i++) {
       let at = vec2u(i % STRIDE, i / STRIDE);
-      if column + at.x >= p.in_width || oy * STRIDE + at.y >= p.in_height { continue; }
       let place = select(0xFFFFFFFEu, at.y * KERNEL + at.x, all(at < vec2u(KERNEL)));
       let o = dx0 + (at.y * p.in_width + column + at.x) * p.channels4;
-      var value = select(vec4f(0.0), d, winner == vec4u(place));
-      if !SAVED_IS_X { value *= derivative(saved[o]); }
-      dx[o] = value;
+      if column + at.x < p.in_width && oy * STRIDE + at.y < p.in_height {
+        var value = select(vec4f(0.0), d, winner == vec4u(place));
+        if !SAVED_IS_X { value *= derivative(saved[o]); }
+        dx[o] = value;
+      }
     }
   }
 }

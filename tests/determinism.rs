@@ -66,8 +66,10 @@ fn alone_and_beside_others(gpu: &Gpu, title: &str, job: &Job, alone: &[usize]) -
 fn a_lane_has_the_same_bits_alone_and_beside_others() {
     for family in FAMILIES {
         let Some(gpu) = gpu(family) else { return };
-        let job =
-            Job::new(&with(&mlp(), json!({"lane": [SGD, WILD, SAM, WIDE, ADAMW, SAM_ADAMW, WILD_SAM, ASAM, CLIPPED], "seeds": 2})));
+        let job = Job::new(&with(
+            &mlp(),
+            json!({"lane": [SGD, WILD, SAM, WIDE, ADAMW, SAM_ADAMW, WILD_SAM, ASAM, CLIPPED], "seeds": 2}),
+        ));
         let all: Vec<usize> = (0..job.setup.lanes.len()).collect();
         let troubles = alone_and_beside_others(gpu, &format!("mlp on {family:?}"), &job, &all);
         // Lanes 2, 3, 12 and 13 are the wild ones, and the only ones.

@@ -51,6 +51,11 @@ impl Recording {
         *size = (*size).max(bytes);
     }
 
+    /// Bytes of `buffer`.
+    pub fn size(&self, buffer: BufferId) -> u64 {
+        self.buffers[buffer.0].1
+    }
+
     /// Declares a table.
     pub fn table(&mut self, rows: Vec<[u32; 4]>) -> TableId {
         debug_assert!(rows.len() <= Self::TABLE_ROWS);

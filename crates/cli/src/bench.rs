@@ -113,11 +113,11 @@ fn steps_json(args: &BenchStep, gpu: &Gpu, rows: &[(&str, StepTime)]) -> String 
 }
 
 fn peaks_text(gpu: &Gpu, peaks: &Peaks) -> String {
+    let [small, .., large] = peaks.bytes_per_second.map(|rate| 1e-9 * rate);
     format!(
-        "{}: {:.1} Gflop/s in registers, {:.1} GB/s, {:.1} us a dispatch",
+        "{}: {:.1} Gflop/s in registers, {large:.1} GB/s ({small:.1} in a cache), {:.1} us a dispatch",
         gpu.info().name,
         1e-9 * peaks.flops,
-        1e-9 * peaks.bytes_per_second,
         1e6 * peaks.dispatch_seconds
     )
 }
@@ -154,9 +154,11 @@ fn kernels_json(peaks: &Peaks, rows: &[KernelTime]) -> String {
     };
     let mut all = vec![
         row("peak_multiply_add", "registers", 0.0, peaks.flops, 0.0, 1.0),
-        row("peak_bandwidth", "64 MiB + 64 MiB", 0.0, 0.0, peaks.bytes_per_second, 1.0),
         row("dispatch", "1 invocation", peaks.dispatch_seconds, 0.0, 0.0, 0.0),
     ];
+    for (bytes, rate) in Peaks::ARRAYS.into_iter().zip(peaks.bytes_per_second) {
+        all.push(row("peak_bandwidth", &format!("2 x {} KiB", bytes >> 10), 0.0, 0.0, rate, 1.0));
+    }
     all.extend(rows.iter().map(|k| row(k.kernel, &k.size, k.seconds, k.flops, k.bytes_per_second, k.peak_fraction)));
     format!("{:#}", Value::Array(all))
 }

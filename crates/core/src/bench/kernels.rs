@@ -18,9 +18,10 @@ pub struct KernelTime {
     pub seconds: f64,
     /// Operations a second of the convolutions (a dense layer is one), padding left out; 0 elsewhere.
     pub flops: f64,
-    /// Bytes a second, each buffer that the dispatch binds counted once.
+    /// Bytes a second of the kernels that stream through their buffers, each counted once; 0 elsewhere.
     pub bytes_per_second: f64,
-    /// The larger share of the adapter's two peaks.
+    /// The share of the peak that bounds it: of operations for convolutions, of bandwidth at that size for streams; 0 for
+    /// kernels that are neither.
     pub peak_fraction: f64,
 }
 
@@ -43,8 +44,9 @@ pub async fn time_kernels(gpu: &Gpu, model: &Model, bench: &StepBench, peaks: &P
         }
         let seconds = seconds(gpu, &program, segment, 5).await?;
         let flops = operations(dispatch) / seconds;
-        let bytes_per_second = bytes(dispatch, &plan.recording) as f64 / seconds;
-        let peak_fraction = (flops / peaks.flops).max(bytes_per_second / peaks.bytes_per_second);
+        let bytes = streamed(dispatch, &plan.recording) as f64;
+        let bytes_per_second = bytes / seconds;
+        let peak_fraction = if flops > 0.0 { flops / peaks.flops } else { bytes_per_second / peaks.bandwidth(bytes) };
         times.push(KernelTime { kernel: dispatch.kernel.name, size, seconds, flops, bytes_per_second, peak_fraction });
     }
     Ok(times)
@@ -69,7 +71,10 @@ fn size(dispatch: &Dispatch, recording: &Recording) -> String {
             g.kernel_height,
             g.kernel_width
         ),
-        None => format!("{} KiB{lanes}", bytes(dispatch, recording).div_ceil(1024)),
+        None => match streamed(dispatch, recording) {
+            0 => format!("{} workgroups{lanes}", dispatch.groups[0] * dispatch.groups[1]),
+            bytes => format!("{} KiB{lanes}", bytes.div_ceil(1024)),
+        },
     }
 }
 
@@ -87,6 +92,32 @@ fn operations(dispatch: &Dispatch) -> f64 {
     })
 }
 
-fn bytes(dispatch: &Dispatch, recording: &Recording) -> u64 {
-    dispatch.buffers.iter().map(|id| recording.size(*id)).sum()
+/// Kernels that read or write every value of their large buffers once or twice.
+const STREAMS: [&str; 16] = [
+    "accumulate",
+    "adam",
+    "ascend",
+    "ascend_p",
+    "ascent_extremes",
+    "ascent_powers",
+    "batch_norm_apply",
+    "batch_norm_grad_apply",
+    "batch_norm_grad_stats",
+    "batch_norm_stats",
+    "clip",
+    "max_pool_backward",
+    "max_pool_backward_apart",
+    "max_pool_forward",
+    "norm_squares",
+    "sgd",
+];
+
+/// Bytes that a stream goes through: the buffers that it binds, without tables of settings.
+fn streamed(dispatch: &Dispatch, recording: &Recording) -> u64 {
+    if !STREAMS.contains(&dispatch.kernel.name) {
+        return 0;
+    }
+    let settings = ["schedule", "hyper-parameters", "clock", "unused", "squares of gradients"];
+    let streams = dispatch.buffers.iter().filter(|id| !settings.contains(&recording.label(**id)));
+    streams.map(|id| recording.size(*id)).sum()
 }

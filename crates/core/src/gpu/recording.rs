@@ -56,6 +56,11 @@ impl Recording {
         self.buffers[buffer.0].1
     }
 
+    /// What `buffer` is called.
+    pub fn label(&self, buffer: BufferId) -> &str {
+        &self.buffers[buffer.0].0
+    }
+
     /// Declares a table.
     pub fn table(&mut self, rows: Vec<[u32; 4]>) -> TableId {
         debug_assert!(rows.len() <= Self::TABLE_ROWS);

@@ -247,6 +247,18 @@ mod tests {
         assert!(seeds("csv").iter().any(|seed| table::parse(seed, "a seed", None).is_ok()));
     }
 
+    #[test]
+    #[ignore = "writes the corpora that fuzzing starts from to tests/fuzz/corpus"]
+    fn write_the_corpora() {
+        for (name, _) in READERS {
+            let folder = format!("{}/../../tests/fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
+            std::fs::create_dir_all(&folder).unwrap();
+            for (i, seed) in seeds(name).iter().enumerate() {
+                std::fs::write(format!("{folder}/seed-{i}"), seed).unwrap();
+            }
+        }
+    }
+
     /// What can happen to a file.
     #[derive(Clone, Debug)]
     enum Damage {

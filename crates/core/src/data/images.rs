@@ -63,7 +63,9 @@ pub(super) fn load(folder: &Path, side: Option<usize>) -> Result<Raw> {
     let (mut train, mut test) = (read(&train, height, width)?, read(&test, height, width)?);
     let channels = if train.1 || test.1 { 3 } else { 1 };
     if channels == 1 {
-        [&mut train.0, &mut test.0].map(|split| keep_first_channel(split, height * width));
+        for split in [&mut train.0, &mut test.0] {
+            keep_first_channel(split, height * width);
+        }
     }
     Ok(Raw { shape: Shape { channels, height, width }, classes: classes.len(), train: train.0, test: test.0 })
 }

@@ -43,8 +43,8 @@ pub(super) fn load(folder: &Path, side: Option<usize>) -> Result<Raw> {
     let (train, test) = (folder.join("train"), folder.join("test"));
     let parted = train.is_dir() && test.is_dir();
     let classes = class_folders(if parted { &train } else { folder })?;
-    let lists = classes.iter().map(|class| image_files(class)).collect::<Result<Vec<_>>>()?;
-    let (train, test) = if parted { (lists, test_lists(&test, &classes)?) } else { apart(lists, folder)? };
+    let mut train = classes.iter().map(|class| image_files(class)).collect::<Result<Vec<_>>>()?;
+    let test = if parted { test_lists(&test, &classes)? } else { last_fifths(&mut train, folder)? };
     let (train, test) = (mixed(train), mixed(test));
 
     let (height, width) = match side {
@@ -148,8 +148,8 @@ fn test_lists(folder: &Path, classes: &[PathBuf]) -> Result<Vec<Vec<PathBuf>>> {
     classes.iter().map(list).collect()
 }
 
-/// Cuts the last fifth of each class off.
-fn apart(mut lists: Vec<Vec<PathBuf>>, folder: &Path) -> Result<(Vec<Vec<PathBuf>>, Vec<Vec<PathBuf>>)> {
+/// Cuts the last fifth of each class off and returns it.
+fn last_fifths(lists: &mut [Vec<PathBuf>], folder: &Path) -> Result<Vec<Vec<PathBuf>>> {
     let test: Vec<Vec<PathBuf>> = lists.iter_mut().map(|list| list.split_off(list.len() - fifth(list.len()))).collect();
     if test.iter().all(Vec::is_empty) {
         return Err(Error::input(format!(
@@ -157,7 +157,7 @@ fn apart(mut lists: Vec<Vec<PathBuf>>, folder: &Path) -> Result<(Vec<Vec<PathBuf
             folder.display()
         )));
     }
-    Ok((lists, test))
+    Ok(test)
 }
 
 /// All classes mixed evenly, each in the order of its names, so that the first N examples and the last part of them have

@@ -5,7 +5,7 @@
 use lowland::config::{self, Activation, Norm, Order};
 use lowland::data::{Dataset, Inputs, Scaling, Shape, Split};
 use lowland::gpu::Gpu;
-use lowland::model::{self, Model};
+use lowland::model::{self, Model, Style};
 use lowland::optim::{BaseStep, Optimizer, Schedule, Sgd};
 use lowland::rng::{Rng, Stream};
 use lowland::train::Lane;
@@ -87,7 +87,8 @@ fn run(case: &Case) -> bool {
     };
     let scaling = Scaling { mean: vec![0.0; shape.channels], std: vec![1.0; shape.channels] };
     let data = Dataset { name: "drawn".into(), shape, classes, train: split.clone(), val: None, test: split, scaling };
-    let model = Model::parse(case.model, shape, classes, activation, Some(norm)).unwrap();
+    let style = Style { activation, norm: Some(norm), dropout: 0.0 };
+    let model = Model::parse(case.model, shape, classes, style).unwrap();
     let (family, sizes) = case.model.split_once(':').unwrap();
     let sizes: Vec<usize> = sizes.split(',').map(|n| n.parse().unwrap()).collect();
     let normed = norm == Norm::Batch;
@@ -104,6 +105,7 @@ fn run(case: &Case) -> bool {
             batch,
             order: Order::File,
             label_smoothing: smoothing,
+            augment: config::Augment::default(),
             steps: 1,
             log_every: 1,
             eval_every: 1,

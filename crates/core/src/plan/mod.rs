@@ -5,7 +5,7 @@ mod data;
 use data::Visit;
 pub(crate) use data::{DataBuffers, DeviceData, View};
 
-use crate::config::Order;
+use crate::config::{Augment, Order};
 use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
 use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Pass, Sizes};
 use crate::optim::{self, Optimizer, UpdateBuffers};
@@ -69,6 +69,7 @@ pub(crate) struct Buffers {
     pub(crate) running: BufferId,
     pub(crate) moments: Vec<BufferId>,
     pub(crate) hyper: BufferId,
+    pub(crate) seeds: BufferId,
     pub(crate) scheduled: BufferId,
     pub(crate) clock: BufferId,
     pub(crate) eval_clock: BufferId,
@@ -84,6 +85,8 @@ pub(crate) struct Request<'a> {
     pub(crate) lanes: &'a [Lane],
     pub(crate) batch: usize,
     pub(crate) order: Order,
+    /// Of the training examples.
+    pub(crate) augment: Augment,
     pub(crate) family: Family,
     /// Whether there are steps, or only evaluations.
     pub(crate) trains: bool,
@@ -91,17 +94,17 @@ pub(crate) struct Request<'a> {
 
 impl Plan {
     pub(crate) fn new(request: Request<'_>) -> Result<Self> {
-        let Request { model, data, lanes, batch, order, family, trains } = request;
+        let Request { model, data, lanes, batch, order, augment, family, trains } = request;
         if lanes.len() > Recording::TABLE_ROWS {
             let most = Recording::TABLE_ROWS;
             return Err(Error::input(format!("{} lanes at once; a trainer has at most {most}.", lanes.len())));
         }
-        let mut seeds: Vec<u32> = Vec::new();
-        let slots: Vec<u32> = lanes.iter().map(|lane| slot_of(&mut seeds, lane.seed)).collect();
+        let mut orders: Vec<u32> = Vec::new();
+        let slots: Vec<u32> = lanes.iter().map(|lane| slot_of(&mut orders, lane.seed)).collect();
         let sizes = Sizes {
             batch,
             lanes: lanes.len(),
-            data_slots: if trains { seeds.len() } else { 1 },
+            data_slots: if trains { orders.len() } else { 1 },
             parameters: model.parameter_floats(),
             running: model.running_floats(),
         };
@@ -113,13 +116,14 @@ impl Plan {
         let grads = r.buffer("gradients", training(lane_floats(sizes.parameters)));
         let running = r.buffer("running statistics", lane_floats(sizes.running));
         let unused = r.buffer("unused", 16);
-        let arenas = Arenas { grads, running, unused };
         let hyper = r.buffer("hyper-parameters", lane_floats(8));
         let scheduled = r.buffer("schedule", training(lane_floats(4 * RING)));
         let outcome = r.buffer("outcomes", (2 * 16 * batch * lanes.len()) as u64);
         let labels = r.buffer("labels", (4 * batch * sizes.data_slots) as u64);
         let squares = r.buffer("squares of gradients", lane_floats(2 * 256));
         let clock = r.buffer("clock", 8);
+        let seeds = r.buffer("seeds", 4 * lanes.len() as u64);
+        let arenas = Arenas { grads, running, unused, seeds, clock };
         let eval_clock = r.buffer("clock of evaluations", 8);
         let ring_bytes = (RECORD_BYTES * RING * lanes.len()) as u64;
         let ring = r.buffer("metrics", training(ring_bytes));
@@ -134,7 +138,7 @@ impl Plan {
         let evaluated = r.table((0..lanes.len()).map(|i| row(i, 0)).collect());
         let climbs: Vec<bool> = lanes.iter().map(|lane| lane.optimizer.rho > 0.0).collect();
         let climbing = r.table((0..lanes.len()).filter(|i| climbs[*i]).map(|i| row(i, slots[i])).collect());
-        let seed_table = r.table(seeds.iter().map(|seed| [*seed, 0, 0, 0]).collect());
+        let seed_table = r.table(orders.iter().map(|seed| [*seed, 0, 0, 0]).collect());
         let one_slot = r.table(vec![[0; 4]]);
         let lane_seeds = r.table(lanes.iter().map(|lane| [lane.seed, 0, 0, 0]).collect());
 
@@ -144,8 +148,8 @@ impl Plan {
         let loss = LossBuffers { labels, hyper, outcome, outcome_offset: 0 };
         let ascent_offset = batch * lanes.len();
         let input = network.input().clone();
-        let gather = |r: &Recording, view, visit, seeds, clock| {
-            data.record(r, model, view, visit, batch, seeds, &data_buffers, [clock, input.value, labels])
+        let gather = |r: &Recording, view, visit, augment, seeds, clock| {
+            data.record(r, model, view, visit, batch, augment, seeds, &data_buffers, [clock, input.value, labels])
         };
         let visit = match order {
             Order::Shuffle => Visit::Shuffle,
@@ -164,8 +168,9 @@ impl Plan {
         };
         segments.push((Segment::Init, record_init(r, model, weights, lane_seeds)));
         if trains {
-            segments.push((Segment::Gather, gather(r, View::Train, visit, seed_table, clock)));
-            let pass = Pass { weights, rows: all, mode: Mode::Train { update_running: true } };
+            segments.push((Segment::Gather, gather(r, View::Train, visit, augment, seed_table, clock)));
+            let mode = Mode::Train { update_running: true };
+            let pass = Pass { weights, rows: all, mode, first_example: 0 };
             segments.push((Segment::Pass1, network.record(r, arenas, family, pass, loss)));
             let norm = |r: &Recording, rows| vec![optim::record_norm(r, rows, sizes.parameters, grads, squares)];
             segments.push((Segment::NormOfAll, norm(r, all)));
@@ -176,7 +181,8 @@ impl Plan {
                 let (n, table) = (lanes.len() as u32, RING as u32);
                 let climb = optim::record_ascent(r, climbing, sizes.parameters, n, table, buffers);
                 segments.push((Segment::Ascend, vec![climb]));
-                let pass = Pass { weights: ascent, rows: climbing, mode: Mode::Train { update_running: false } };
+                let mode = Mode::Train { update_running: false };
+                let pass = Pass { weights: ascent, rows: climbing, mode, first_example: 0 };
                 let loss = LossBuffers { outcome_offset: ascent_offset, ..loss };
                 segments.push((Segment::Pass2, network.record(r, arenas, family, pass, loss)));
             }
@@ -201,15 +207,16 @@ impl Plan {
             segments.push((Segment::Log, vec![log(r, all, clock, ring)]));
         }
         for view in data.views() {
-            segments.push((Segment::EvalGather(view), gather(r, view, Visit::Once, one_slot, eval_clock)));
+            let dispatches = gather(r, view, Visit::Once, Augment::default(), one_slot, eval_clock);
+            segments.push((Segment::EvalGather(view), dispatches));
         }
-        let pass = Pass { weights, rows: evaluated, mode: Mode::Inference };
+        let pass = Pass { weights, rows: evaluated, mode: Mode::Inference, first_example: 0 };
         segments.push((Segment::EvalForward, network.record(r, arenas, family, pass, loss)));
         segments.push((Segment::EvalLog, vec![log(r, evaluated, eval_clock, eval_ring)]));
 
         let logits = network.logits().value;
         let buffers =
-            Buffers { weights, running, moments, hyper, scheduled, clock, eval_clock, ring, eval_ring, logits };
+            Buffers { weights, running, moments, hyper, seeds, scheduled, clock, eval_clock, ring, eval_ring, logits };
         Ok(Self { recording, segments, buffers, data, data_buffers, sizes, climbs })
     }
 

@@ -4,7 +4,7 @@ use super::event::Evaluation;
 use super::state::LaneState;
 use super::work::{Record, Tally, ring_ranges};
 use crate::Result;
-use crate::config::Order;
+use crate::config::{Augment, Order};
 use crate::data::Dataset;
 use crate::gpu::{Gpu, Program};
 use crate::model::Model;
@@ -40,6 +40,7 @@ impl Evaluator {
             lanes: &[Lane { label: "evaluated".into(), seed: 0, optimizer }],
             batch,
             order: Order::File,
+            augment: Augment::default(),
             family: gpu.family(),
             trains: false,
         })?;

@@ -4,7 +4,7 @@ use super::event::{Event, Part, StepMetrics, Trouble};
 use super::state::{LaneState, Snapshot};
 use super::submit::state_floats;
 use super::work::{InFlight, Job, Record, Tally};
-use crate::config::Order;
+use crate::config::{Augment, Order};
 use crate::data::Dataset;
 use crate::gpu::{BufferId, Family, Gpu, Program, Readback, Recording};
 use crate::model::Model;
@@ -24,6 +24,8 @@ pub struct Setup {
     pub order: Order,
     /// Label smoothing of the training loss.
     pub label_smoothing: f32,
+    /// Augmentation of the training examples.
+    pub augment: Augment,
     /// Steps in all.
     pub steps: u64,
     /// Steps between [`Event::Step`]s.
@@ -78,6 +80,8 @@ impl Trainer {
         plan.data_buffers.upload(gpu, &program, &plan.data, data);
         let hyper: Vec<f32> = setup.lanes.iter().flat_map(|lane| lane.optimizer.hyper(setup.label_smoothing)).collect();
         program.write(gpu, plan.buffers.hyper, bytemuck::cast_slice(&hyper));
+        let seeds: Vec<u32> = setup.lanes.iter().map(|lane| lane.seed).collect();
+        program.write(gpu, plan.buffers.seeds, bytemuck::cast_slice(&seeds));
         let lanes = setup.lanes.len();
         let chunk = RECORD_BYTES as u64 * MOST_STEPS * lanes as u64;
         let idle = (0..IN_FLIGHT).map(|_| Readback::new(gpu, chunk)).collect();
@@ -126,6 +130,7 @@ impl Trainer {
             lanes: &setup.lanes,
             batch: setup.batch,
             order: setup.order,
+            augment: setup.augment,
             family,
             trains: true,
         })?;

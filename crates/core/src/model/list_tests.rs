@@ -61,6 +61,14 @@ fn tensors_are_called_as_in_a_sequential_of_pytorch() {
 }
 
 #[test]
+fn the_documented_list_is_one() {
+    let text = include_str!("../../../MODELS.md");
+    let json = text.split("```json").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let model = Model::parse(json, IMAGES, 10, style()).unwrap();
+    assert_eq!((model.name(), model.parameters().len()), ("small-residual", 9));
+}
+
+#[test]
 fn an_addition_finds_its_layer_by_name_and_by_place() {
     let block = |from: Value| {
         json!([

@@ -7,7 +7,7 @@
 #import shared/rng
 #import shared/activation
 
-struct Dropout { size4: u32, in_by_data: u32, layer: u32, first4: u32, threshold: u32, scale: f32 }
+struct Dropout { size4: u32, in_by_data: u32, layer: u32, example4: u32, threshold: u32, scale: f32 }
 
 @group(0) @binding(0) var<uniform> p: Dropout;
 @group(0) @binding(1) var<uniform> rows: Rows;
@@ -29,7 +29,7 @@ fn main(
   let i = select(r.work, r.data, p.in_by_data == 1u) * p.size4 + id;
   var value = input[i] * derivative(saved[i]);
   if DROP {
-    let bits = dropout_bits(seeds[r.lane], p.layer, clock.step, p.first4 + id);
+    let bits = dropout_bits(seeds[r.lane], p.layer, clock.step, clock.offset * p.example4 + id);
     value = select(vec4f(0.0), value * p.scale, bits >= vec4u(p.threshold));
   }
   output[r.work * p.size4 + id] = value;

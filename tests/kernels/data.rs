@@ -25,6 +25,8 @@ struct Case {
     pixels: usize,
     order: u32,
     batch: usize,
+    /// First and number of the batch's examples that are fetched; all of them where there is none.
+    group: Option<(usize, usize)>,
     /// Examples of the order, which start at `first` of all.
     examples: usize,
     first: usize,
@@ -45,9 +47,6 @@ struct Augment {
     reflect: bool,
     cutout: usize,
 }
-
-/// Place of the first example in the step's whole batch.
-const FIRST_POSITION: u32 = 24;
 
 /// What the example at `position` of the whole batch goes through.
 fn drawn(case: &Case, seed: u32, position: u32) -> Augmentation {
@@ -80,6 +79,7 @@ fn choose(case: &Case, slot: usize, i: usize) -> Option<usize> {
 fn run(case: &Case) -> bool {
     let Some(gpu) = any_gpu() else { return false };
     let Case { channels, pixels, batch, all, .. } = *case;
+    let (offset, count) = case.group.unwrap_or((0, batch));
     let features = channels * pixels;
     let rng = &mut Rng::new(features as u32, Stream::Data, all as u32);
     let values: Vec<f32> = (0..all * features)
@@ -102,15 +102,17 @@ fn run(case: &Case) -> bool {
     let seeds = bench.table(&SEEDS);
     let labels_id = bench.input("all labels", &labels);
     let scaling_id = bench.input("scaling", scaling.as_flattened());
-    let clock = bench.changed("clock", &[77, case.step]);
-    let out = bench.output("batch", SEEDS.len() * batch * example_floats);
-    let chosen = bench.output("labels", SEEDS.len() * batch);
+    let clock = bench.changed("clock", &[77, case.step, 9]);
+    let out = bench.output("batch", SEEDS.len() * count * example_floats);
+    let chosen = bench.output("labels", SEEDS.len() * count);
     for piece_first in (0..all).step_by(case.piece) {
         let piece_examples = case.piece.min(all - piece_first);
         let packed: Vec<u32> = (piece_first..piece_first + piece_examples).flat_map(pack).collect();
         let data = bench.input("piece", &packed);
         let p = Gather {
             batch: batch as u32,
+            count: count as u32,
+            offset: offset as u32,
             examples: case.examples as u32,
             first: case.first as u32,
             order: case.order,
@@ -121,28 +123,31 @@ fn run(case: &Case) -> bool {
             channels: channels as u32,
             pixels: pixels as u32,
             example4: example4 as u32,
-            stride: (batch * example4) as u32,
+            stride: (count * example4) as u32,
             width: case.augment.width as u32,
             flip: u32::from(case.augment.flip),
             crop: case.augment.crop as u32,
             reflect: u32::from(case.augment.reflect),
             cutout: case.augment.cutout as u32,
-            first_position: FIRST_POSITION,
         };
         let flag = |on: bool| f64::from(u8::from(on));
         let augments = case.augment.width > 0;
         let overrides = [("BYTES", flag(case.bytes)), ("IMAGE", flag(case.image)), ("AUGMENT", flag(augments))];
-        let groups = (batch * example4.div_ceil(64)).div_ceil(64);
+        let groups = (count * example4.div_ceil(64)).div_ceil(64);
         bench.launch(&GATHER, &overrides, &p, seeds, &[data, labels_id, scaling_id, clock, out, chosen], groups);
     }
     let ran = bench.run(gpu, 1);
 
-    assert_eq!(ran.bits(clock)[..2], [case.step, case.step], "the first kernel of a step takes over the clock");
-    let mut want = vec![Want::Exactly(0.0); SEEDS.len() * batch * example_floats];
+    assert_eq!(
+        ran.bits(clock)[..3],
+        [case.step, case.step, offset as u32],
+        "the first kernel of a step sets the clock"
+    );
+    let mut want = vec![Want::Exactly(0.0); SEEDS.len() * count * example_floats];
     let mut want_labels = Vec::new();
     for slot in 0..SEEDS.len() {
-        for i in 0..batch {
-            let example = choose(case, slot, i);
+        for i in 0..count {
+            let example = choose(case, slot, offset + i);
             want_labels.push(example.map_or(1 << 31, |e| labels[case.first + e]));
             let source = case.first + example.unwrap_or(0);
             let scaled = |channel: usize, value: f32| {
@@ -154,12 +159,12 @@ fn run(case: &Case) -> bool {
             if case.augment.width > 0 {
                 let image = Tensor::new(&[channels, pixels / case.augment.width, case.augment.width], seen);
                 let black: Vec<f64> = (0..channels).map(|channel| scaled(channel, 0.0)).collect();
-                seen = drawn(case, SEEDS[slot][0], FIRST_POSITION + i as u32).apply(&image, &black).data;
+                seen = drawn(case, SEEDS[slot][0], (offset + i) as u32).apply(&image, &black).data;
             }
             for (feature, value) in seen.into_iter().enumerate() {
                 let (channel, pixel) = (feature / pixels, feature % pixels);
                 let place = if case.image { pixel * padded(channels) + channel } else { feature };
-                want[(slot * batch + i) * example_floats + place] = Want::Near(value);
+                want[(slot * count + i) * example_floats + place] = Want::Near(value);
             }
         }
     }
@@ -180,6 +185,7 @@ fn batches_are_those_of_the_host_s_order() {
         pixels: 35,
         order: SHUFFLE,
         batch: 8,
+        group: None,
         examples: 50,
         first: 0,
         all: 50,
@@ -191,6 +197,8 @@ fn batches_are_those_of_the_host_s_order() {
     for step in [0, 5, 6, 13, 1000] {
         cases.push(Case { step, ..base });
         cases.push(Case { step, order: FILE, ..base });
+        cases.push(Case { step, group: Some((4, 2)), ..base });
+        cases.push(Case { step, group: Some((6, 2)), order: FILE, ..base });
     }
     for order in [SHUFFLE, FILE, ONCE] {
         for (bytes, image) in [(true, true), (true, false), (false, true), (false, false)] {
@@ -239,7 +247,8 @@ fn batches_are_those_of_the_host_s_order() {
                 pixels: 48,
                 ..base
             });
-            cases.push(Case { order: FILE, bytes, image, step, augment, channels: 1, piece: 16, ..base });
+            let group = Some((2, 5));
+            cases.push(Case { order: FILE, bytes, image, step, augment, channels: 1, piece: 16, group, ..base });
         }
     }
     for case in cases {

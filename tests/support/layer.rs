@@ -208,7 +208,7 @@ impl<'a> LayerCase<'a> {
             running: bench.changed("running", &running_arena),
             unused: bench.input("unused", &[0.0f32; 4]),
             seeds: bench.input("seeds", &SEEDS),
-            clock: bench.input("clock", &[STEP, STEP]),
+            clock: bench.input("clock", &[STEP, STEP, FIRST_EXAMPLE as u32]),
         };
         let sizes = Sizes {
             batch: self.batch,
@@ -219,7 +219,7 @@ impl<'a> LayerCase<'a> {
         };
         let node = Node { index: INDEX, input, branch: branch_edge, output, parameters, running: running_places };
         let (weight_buffer, rows) = (bench.input("weights", &weight_arena), bench.table(&slots.rows));
-        let pass = Pass { weights: weight_buffer, rows, mode: self.mode, first_example: FIRST_EXAMPLE };
+        let pass = Pass { weights: weight_buffer, rows, mode: self.mode, batch: self.batch };
         let mut scratch = HashMap::new();
         let mut emitter = Emitter {
             recording: &mut bench.recording,

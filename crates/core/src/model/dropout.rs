@@ -34,7 +34,7 @@ impl Dropout {
             size4: (e.sizes.batch * example4) as u32,
             in_by_data: u32::from(edge.by_data),
             layer: node.index as u32,
-            first4: (e.pass.first_example * example4) as u32,
+            example4: example4 as u32,
             threshold: self.threshold(),
             scale: 1.0 / (1.0 - self.p),
         };

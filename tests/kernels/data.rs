@@ -156,8 +156,8 @@ fn run(case: &Case) -> bool {
             };
             let own = values[source * features..][..features].iter().enumerate();
             let mut seen: Vec<f64> = own.map(|(feature, value)| scaled(feature / pixels, *value)).collect();
-            if case.augment.width > 0 {
-                let image = Tensor::new(&[channels, pixels / case.augment.width, case.augment.width], seen);
+            if let Some(height) = pixels.checked_div(case.augment.width) {
+                let image = Tensor::new(&[channels, height, case.augment.width], seen);
                 let black: Vec<f64> = (0..channels).map(|channel| scaled(channel, 0.0)).collect();
                 seen = drawn(case, SEEDS[slot][0], (offset + i) as u32).apply(&image, &black).data;
             }

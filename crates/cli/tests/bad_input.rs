@@ -153,7 +153,7 @@ fn data_and_models() {
         (&["train", "--model", "cnn:8,8"], &["pools.1", "cnn:8,8", "8x1x1"]),
         (&["train", "--data", "fashion-sample", "--model", "cnn:4,4,4,4,4,4"], &["pools.5", "4x1x1"]),
         (&["train", "--model", "mlp:65536,65536"], &["layers.1", "mlp:65536,65536", "4294967296"]),
-        (&["train", "--norm", "batch", "--batch", "1"], &["batch norm", "batch of at least 2"]),
+        (&["train", "--norm", "batch", "--batch", "1"], &["batch norm", "at least 2"]),
         (&["compare", "--lane", "a: batch=500"], &["lane a", "500", "200"]),
         (&["train", "--augment", "flip"], &["augment", "no images"]),
         (&["train", "--data", "fashion-sample", "--augment", "crop:28"], &["crop:28", "28x28", "at most 27"]),

@@ -3,7 +3,7 @@
 use super::json::value_of;
 use super::{Base, Config, Order};
 use crate::data::{Dataset, Shape};
-use crate::model::{Model, Style, read_list};
+use crate::model::{Model, Style, load_list};
 use crate::optim::{Adam, Ascent, BaseStep, Epochs, Optimizer, RmsProp, Schedule, Sgd};
 use crate::train::{Lane, Setup};
 use crate::{Error, Result};
@@ -136,10 +136,8 @@ impl Config {
         let default = if is_image(shape) { "cnn:16,32" } else { "mlp:32,32,32" };
         let text = self.model.as_deref().unwrap_or(default);
         let style = Style { activation: self.activation, norm: self.norm, dropout: self.dropout };
-        if !text.ends_with(".json") {
-            return Model::parse(text, shape, classes, style);
-        }
-        Model::parse(&read_list(text)?, shape, classes, style).map_err(|e| Error::input(format!("{text}: {e}")))
+        let parse = if text.ends_with(".json") { load_list } else { Model::parse };
+        parse(text, shape, classes, style)
     }
 
     /// Examples per step.

@@ -64,8 +64,12 @@ enum Kind {
     Flatten,
 }
 
-/// The text of a file with a list.
-pub(crate) fn read(path: &str) -> Result<String> {
+/// The network that a file lists.
+pub(crate) fn load(path: &str, input: Shape, classes: usize, style: Style) -> Result<Model> {
+    parse(&read(path)?, input, classes, style).map_err(|e| Error::input(format!("{path}: {e}")))
+}
+
+fn read(path: &str) -> Result<String> {
     let wrong = |why: &str| Error::input(format!("{path}: {why}. Give --model a JSON file that lists layers."));
     let length = std::fs::metadata(Path::new(path)).map_err(|e| wrong(&e.to_string()))?.len();
     if length > MOST_BYTES {

@@ -21,7 +21,7 @@ pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use group_norm::GroupNorm;
 pub use layer::{Arenas, Edge, Emitter, Layer, Mode, Node, Pass, Sizes};
-pub(crate) use list::read as read_list;
+pub(crate) use list::load as load_list;
 pub(crate) use loss::LossBuffers;
 pub use pool::{AvgPool, GlobalAvgPool, MaxPool};
 pub use spec::Style;

@@ -102,3 +102,29 @@ fn cnn(mut model: Model, sizes: &[usize], style: Style) -> Result<Model> {
     let head = Dense { outputs: classes, activation: None, gain: 1.0 };
     model.with("pool", GlobalAvgPool)?.dropped("dropout", style)?.with("head", head)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn norm_and_dropout_have_their_places() {
+        let images = Shape { channels: 3, height: 8, width: 8 };
+        let style = Style { activation: Activation::Relu, norm: Some(Norm::Group), dropout: 0.1 };
+        let layers = |text: &str, style: Style| -> Vec<String> {
+            Model::parse(text, images, 10, style).unwrap().layers.into_iter().map(|place| place.name).collect()
+        };
+        let cnn =
+            ["blocks.0.conv", "blocks.0.norm", "pools.1", "blocks.1.conv", "blocks.1.norm", "pool", "dropout", "head"];
+        assert_eq!(layers("cnn:16,32", style), cnn);
+        assert_eq!(
+            layers("mlp:12,6", style),
+            ["layers.0", "norms.0", "dropouts.0", "layers.1", "norms.1", "dropouts.1", "layers.2"]
+        );
+        let plain = Style { norm: None, dropout: 0.0, ..style };
+        assert_eq!(layers("mlp:12", plain), ["layers.0", "layers.1"]);
+        assert_eq!(layers("cnn:4", plain), ["blocks.0.conv", "blocks.0.norm", "pool", "head"]);
+        let model = Model::parse("cnn:16,32", images, 10, style).unwrap();
+        assert_eq!((model.description(), model.running().len()), ("cnn:16,32", 0));
+    }
+}

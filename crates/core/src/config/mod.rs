@@ -1,9 +1,11 @@
 //! The one configuration: command-line flags, JSON file, page URL and checkpoint header are all this struct.
 
+mod augment;
 mod choices;
 mod json;
 mod resolve;
 
+pub use augment::{Augment, Crop};
 pub use choices::{Activation, Base, Betas, Exponent, Norm, Normalize, Order, Schedule};
 pub use resolve::{Command, LaneConfig};
 
@@ -56,9 +58,14 @@ pub struct Config {
     /// Label smoothing in the training loss
     #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.0, value_name = "F", help_heading = "Data"))]
     pub label_smoothing: f32,
+    /// Augmentation of training images: a list of flip, crop:N, crop:N:reflect, cutout:N
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = Augment::default(), value_name = "LIST", help_heading = "Data"))]
+    pub augment: Augment,
 
-    /// Network: mlp:256,128 or cnn:16,32 [default: mlp:32,32,32 for points, cnn:16,32 for images]
+    /// Network: mlp:256,128, cnn:16,32 or a JSON file that lists layers [default: mlp:32,32,32 for points, cnn:16,32 for
+    /// images]
     #[cfg_attr(feature = "clap", arg(long, help_heading = "Model"))]
+    #[serde(with = "json::description")]
     pub model: Option<String>,
     /// Activation
     #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t = Activation::Relu, help_heading = "Model"))]
@@ -66,6 +73,9 @@ pub struct Config {
     /// Normalisation [default: batch in cnn, none in mlp]
     #[cfg_attr(feature = "clap", arg(long, value_enum, help_heading = "Model"))]
     pub norm: Option<Norm>,
+    /// Dropout before every dense layer but an mlp's first
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.0, value_name = "P", help_heading = "Model"))]
+    pub dropout: f32,
     /// Start from these tensors (safetensors) instead of He normal
     #[cfg_attr(feature = "clap", arg(long, value_name = "FILE", help_heading = "Model"))]
     pub init: Option<PathBuf>,
@@ -170,9 +180,11 @@ impl Default for Config {
             order: Order::Shuffle,
             label_noise: 0.0,
             label_smoothing: 0.0,
+            augment: Augment::default(),
             model: None,
             activation: Activation::Relu,
             norm: None,
+            dropout: 0.0,
             init: None,
             optimizer: None,
             base: Base::Sgd,

@@ -5,7 +5,7 @@
 use super::{Inputs, Split, cifar, idx, images, svhn, table};
 use crate::config::{Activation, Command, Config, Norm};
 use crate::data::Shape;
-use crate::model::Model;
+use crate::model::{Model, Style};
 use crate::train::{LaneState, read_metadata, read_tensors, write_tensors};
 use ::image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use flate2::{Compression, write::GzEncoder, write::ZlibEncoder};
@@ -110,7 +110,8 @@ pub(super) fn assert_whole(split: &Split, shape: Shape, classes: usize) {
 
 /// A network with every kind of tensor that a file has.
 fn model() -> Model {
-    Model::parse("mlp:4", Shape { channels: 2, height: 1, width: 1 }, 3, Activation::Relu, Some(Norm::Batch)).unwrap()
+    let style = Style { activation: Activation::Relu, norm: Some(Norm::Batch), dropout: 0.0 };
+    Model::parse("mlp:4", Shape { channels: 2, height: 1, width: 1 }, 3, style).unwrap()
 }
 
 /// Valid files of the reader `name`.

@@ -314,7 +314,7 @@ impl Session {
                 seed: lane.seed,
                 seeds: 1,
                 equal_compute: false,
-                model: Some(self.model.name().into()),
+                model: Some(self.model.description().into()),
                 init: None,
                 ..of_lane.clone()
             };
@@ -361,9 +361,8 @@ fn record(
     command_line: &str,
     gpu: &Gpu,
 ) -> Value {
-    let mut object = config.to_object();
+    let mut object = Config { model: Some(model.description().into()), ..config.clone() }.to_object();
     object.retain(|_, value| !value.is_null());
-    object.insert("model".into(), model.name().into());
     let summary: Vec<Value> = lanes
         .iter()
         .filter_map(|lane| {

@@ -4,7 +4,7 @@ use super::event::{Event, Part, StepMetrics, Trouble};
 use super::state::{LaneState, Snapshot};
 use super::submit::state_floats;
 use super::work::{InFlight, Job, Record, Tally};
-use crate::config::Order;
+use crate::config::{Augment, Order};
 use crate::data::Dataset;
 use crate::gpu::{BufferId, Family, Gpu, Program, Readback, Recording};
 use crate::model::Model;
@@ -26,6 +26,8 @@ pub struct Setup {
     pub order: Order,
     /// Label smoothing of the training loss.
     pub label_smoothing: f32,
+    /// Augmentation of the training examples.
+    pub augment: Augment,
     /// Steps in all.
     pub steps: u64,
     /// Steps between [`Event::Step`]s.
@@ -80,6 +82,8 @@ impl Trainer {
         plan.data_buffers.upload(gpu, &program, &plan.data, data);
         let hyper: Vec<f32> = setup.lanes.iter().flat_map(|lane| lane.optimizer.hyper(setup.label_smoothing)).collect();
         program.write(gpu, plan.buffers.hyper, bytemuck::cast_slice(&hyper));
+        let seeds: Vec<u32> = setup.lanes.iter().map(|lane| lane.seed).collect();
+        program.write(gpu, plan.buffers.seeds, bytemuck::cast_slice(&seeds));
         if let Some(layout) = plan.buffers.layout {
             program.write(gpu, layout, bytemuck::cast_slice(&model.layout()));
         }
@@ -166,6 +170,7 @@ impl Trainer {
             batch: setup.batch,
             group: setup.m,
             order: setup.order,
+            augment: setup.augment,
             family,
             trains: true,
         })?;

@@ -36,6 +36,8 @@ const SAM: &str = "sam: optimizer=sam rho=0.1";
 const WIDE: &str = "wide: optimizer=sam rho=0.7 schedule=cosine";
 const ADAMW: &str = "adamw: optimizer=adamw lr=0.01";
 const SAM_ADAMW: &str = "sam-adamw: optimizer=sam base=adamw rho=0.1 lr=0.01";
+const ASAM: &str = "asam: optimizer=asam base=rmsprop lr=0.002 ascent_steps=2";
+const CLIPPED: &str = "clipped: optimizer=sam rho=0.3 p=3 clip_norm=0.5 schedule=step:0.5,1";
 /// Diverges; with SAM, w + e is no number from the gradient's norm on.
 const WILD: &str = "wild: optimizer=sgd lr=1e6";
 const WILD_SAM: &str = "wild-sam: optimizer=sam rho=0.1 lr=1e6";
@@ -64,8 +66,10 @@ fn alone_and_beside_others(gpu: &Gpu, title: &str, job: &Job, alone: &[usize]) -
 fn a_lane_has_the_same_bits_alone_and_beside_others() {
     for family in FAMILIES {
         let Some(gpu) = gpu(family) else { return };
-        let job =
-            Job::new(&with(&mlp(), json!({"lane": [SGD, WILD, SAM, WIDE, ADAMW, SAM_ADAMW, WILD_SAM], "seeds": 2})));
+        let job = Job::new(&with(
+            &mlp(),
+            json!({"lane": [SGD, WILD, SAM, WIDE, ADAMW, SAM_ADAMW, WILD_SAM, ASAM, CLIPPED], "seeds": 2}),
+        ));
         let all: Vec<usize> = (0..job.setup.lanes.len()).collect();
         let troubles = alone_and_beside_others(gpu, &format!("mlp on {family:?}"), &job, &all);
         // Lanes 2, 3, 12 and 13 are the wild ones, and the only ones.
@@ -87,8 +91,11 @@ fn a_lane_has_the_same_bits_alone_and_beside_others() {
 fn neither_chunks_nor_quiet_steps_nor_a_resumption_change_bits() {
     let Some(gpu) = any_gpu() else { return };
     let lanes = json!({"lane": [SGD, SAM, ADAMW, SAM_ADAMW]});
-    for settings in [mlp(), cnn()] {
-        let job = Job::new(&with(&settings, lanes.clone()));
+    // Groups of 5 and of 4 examples, and every form of the ascent among the lanes.
+    let forms = json!({"lane": [SGD, SAM, ASAM, CLIPPED]});
+    let (groups_of_5, groups_of_4) = (with(&forms, json!({"m": 5})), with(&forms, json!({"m": 4})));
+    for (settings, changes) in [(mlp(), lanes.clone()), (cnn(), lanes), (mlp(), groups_of_5), (cnn(), groups_of_4)] {
+        let job = Job::new(&with(&settings, changes));
         let model = job.model.name().to_owned();
         let whole = job.run(gpu);
         let of = |setup: Setup, start: Option<&Snapshot>, budget| job.run_as(gpu, setup, start, budget);
@@ -119,6 +126,85 @@ fn neither_chunks_nor_quiet_steps_nor_a_resumption_change_bits() {
     }
 }
 
+/// A network with everything that is drawn anew in each step, on images that are.
+fn drawn() -> Value {
+    let layers = json!([
+        {"type": "conv", "outputs": 6, "kernel": 5, "stride": 2, "padding": 2},
+        {"type": "group_norm", "groups": 2},
+        {"type": "activation"},
+        {"type": "dropout", "p": 0.3},
+        {"type": "avg_pool", "kernel": 2},
+        {"type": "flatten"},
+        {"type": "dropout", "p": 0.5},
+        {"type": "dense", "outputs": "classes"},
+    ]);
+    with(&cnn(), json!({"model": {"layers": layers}, "augment": "flip,crop:3,cutout:8"}))
+}
+
+#[test]
+fn masks_and_augmentation_follow_from_seed_and_step() {
+    let Some(gpu) = any_gpu() else { return };
+    let job = Job::new(&with(&drawn(), json!({"lane": [SGD, SAM, SAM_ADAMW], "seeds": 2})));
+    alone_and_beside_others(gpu, "dropout and augmentation", &job, &[1, 4]);
+    let whole = job.run(gpu);
+    let short = job.run_as(gpu, job.setup.clone(), None, SHORT);
+    for lane in 0..6 {
+        same_bits("in short chunks", &short.bits(lane, 0), &whole.bits(lane, 0));
+    }
+    for checkpoint in &whole.checkpoints[..whole.checkpoints.len() - 1] {
+        let story = job.run_as(gpu, job.setup.clone(), Some(checkpoint), LONG);
+        for lane in 0..6 {
+            let what = format!("lane {lane} resumed at step {}", checkpoint.step);
+            same_bits(&what, &story.bits(lane, checkpoint.step), &whole.bits(lane, checkpoint.step));
+        }
+    }
+}
+
+/// Without batch norm, the mean over groups is that of the whole batch but for rounding, unless a group has masks or images
+/// of its own.
+#[test]
+fn a_group_has_its_part_of_the_whole_batch_s_draws() {
+    let Some(gpu) = any_gpu() else { return };
+    let settings = with(&drawn(), json!({"lane": [SGD, SAM], "steps": 3}));
+    let whole = Job::new(&settings).run(gpu);
+    let groups = Job::new(&with(&settings, json!({"m": 4}))).run(gpu);
+    let near = |a: f32, b: f32| (a - b).abs() < 1e-4 * (1.0 + b.abs());
+    for (own, wanted) in groups.steps_of(0).iter().zip(whole.steps_of(0)) {
+        assert!(near(own.loss, wanted.loss) && near(own.grad_norm, wanted.grad_norm), "{own:?} {wanted:?}");
+    }
+    let [own, wanted] = [&groups, &whole].map(|story| story.steps_of(1)[0]);
+    assert!(near(own.loss, wanted.loss) && own.sam_loss != wanted.sam_loss, "{own:?} {wanted:?}");
+}
+
+/// With a tiny rho the second pass has the loss of the first, unless it sees another mask or other images. At lr 0 two
+/// steps on the same examples differ by their draws alone, and evaluations not at all.
+#[test]
+fn both_passes_have_one_draw_and_each_step_its_own() {
+    let Some(gpu) = any_gpu() else { return };
+    let plain = json!({
+        "lane": ["tiny: optimizer=sam rho=1e-6 lr=0"], "order": "file", "train_limit": 16, "steps": 6, "eval_every": 2,
+    });
+    for (augment, p) in [("none", 0.5), ("flip,crop:3,cutout:8", 0.0)] {
+        let mut settings = with(&drawn(), plain.clone());
+        settings["augment"] = augment.into();
+        settings["model"]["layers"][3]["p"] = p.into();
+        settings["model"]["layers"][6]["p"] = p.into();
+        let story = Job::new(&settings).run(gpu);
+        let steps = story.steps_of(0);
+        for (index, step) in steps.iter().enumerate() {
+            assert!((step.sam_loss.unwrap() - step.loss).abs() < 1e-4, "{augment}, dropout {p}: {step:?}");
+            let differs = |other: &&lowland::train::StepMetrics| (other.loss - step.loss).abs() > 1e-3;
+            assert_eq!(steps[..index].iter().filter(differs).count(), index, "{augment}, dropout {p}: {steps:?}");
+        }
+        let losses = story.evaluations.iter().filter(|e| e.part == Part::Train).map(|e| e.loss.to_bits());
+        let losses: Vec<_> = losses.collect();
+        assert!(
+            losses.len() > 2 && losses.iter().all(|loss| *loss == losses[0]),
+            "evaluations draw nothing: {losses:?}"
+        );
+    }
+}
+
 #[test]
 fn rho_0_is_the_base_optimizer() {
     let Some(gpu) = any_gpu() else { return };
@@ -131,7 +217,7 @@ fn rho_0_is_the_base_optimizer() {
         "nesterov-0: optimizer=sam rho=0 nesterov=true weight_decay=0.01 schedule=cosine warmup=3",
         SAM,
     ];
-    for settings in [mlp(), cnn()] {
+    for settings in [mlp(), cnn(), with(&mlp(), json!({"m": 4})), with(&cnn(), json!({"m": 8}))] {
         let job = Job::new(&with(&settings, json!({"lane": lanes})));
         let story = job.run(gpu);
         for base in [0, 2, 4] {
@@ -146,6 +232,18 @@ fn rho_0_is_the_base_optimizer() {
     }
 }
 
+/// A group as large as the batch is the batch, and one group of two is not.
+#[test]
+fn m_of_the_whole_batch_is_plain_sam() {
+    let Some(gpu) = any_gpu() else { return };
+    let job = |m: Value| Job::new(&with(&mlp(), json!({"lane": [SAM, CLIPPED], "m": m})));
+    let [plain, whole, halves] = [json!(null), json!(20), json!(10)].map(|m| job(m).run(gpu));
+    for lane in 0..2 {
+        same_bits("m = batch", &whole.bits(lane, 0), &plain.bits(lane, 0));
+        assert_ne!(halves.bits(lane, 0), plain.bits(lane, 0), "groups climb by themselves");
+    }
+}
+
 /// At lr 0 the weights stay what they were, bit for bit, however far e leads: what is kept, measured and saved is w and
 /// never w + e. The running statistics are those of the first pass alone: SGD's.
 #[test]
@@ -155,7 +253,7 @@ fn nothing_of_the_ascent_is_kept() {
         let lanes = [
             "sgd: optimizer=sgd lr=0",
             "sam: optimizer=sam rho=0.7 lr=0",
-            "sam-adamw: optimizer=sam base=adamw rho=0.7 lr=0",
+            "sam-adamw: optimizer=sam base=adamw rho=0.7 lr=0 p=4 ascent_steps=2",
         ];
         let changes = json!({"lane": lanes, "checkpoint_every": 1, "label_noise": 0.0});
         let job = Job::new(&with(&settings, changes));

@@ -1,6 +1,8 @@
 //! Gathering of batches and initial weights against the host's random numbers.
 
-use lowland::rng::{Rng, Stream, shuffled, threefry};
+use lowland::rng::{Rng, Stream, augment_bits, below, shuffled, threefry};
+use lowland_reference::Tensor;
+use lowland_reference::augment::Augmentation;
 use lowland_shaders::params::{Gather, Init};
 use lowland_shaders::{GATHER, INIT};
 use lowland_tests::bench::{Bench, SENTINEL};
@@ -23,6 +25,8 @@ struct Case {
     pixels: usize,
     order: u32,
     batch: usize,
+    /// First and number of the batch's examples that are fetched; all of them where there is none.
+    group: Option<(usize, usize)>,
     /// Examples of the order, which start at `first` of all.
     examples: usize,
     first: usize,
@@ -31,6 +35,31 @@ struct Case {
     /// Examples in a piece.
     piece: usize,
     step: u32,
+    augment: Augment,
+}
+
+/// What is done to each image, of rows of `width` pixels.
+#[derive(Clone, Copy, Debug, Default)]
+struct Augment {
+    width: usize,
+    flip: bool,
+    crop: usize,
+    reflect: bool,
+    cutout: usize,
+}
+
+/// What the example at `position` of the whole batch goes through.
+fn drawn(case: &Case, seed: u32, position: u32) -> Augmentation {
+    let Augment { width, flip, crop, reflect, cutout } = case.augment;
+    let bits = |draw| augment_bits(seed, draw, case.step, position);
+    let room = 2 * crop as u32 + 1;
+    let corner = [below(bits(0)[1], room) as usize, below(bits(0)[0], room) as usize];
+    let centre = [below(bits(1)[1], (case.pixels / width) as u32) as usize, below(bits(1)[0], width as u32) as usize];
+    Augmentation {
+        flip: flip && bits(2)[0] >> 31 == 1,
+        crop: (crop > 0).then_some((crop, reflect, corner)),
+        cutout: (cutout > 0).then_some((cutout, centre)),
+    }
 }
 
 /// The example that slot `slot` takes as its `i`th, or None behind the end.
@@ -50,6 +79,7 @@ fn choose(case: &Case, slot: usize, i: usize) -> Option<usize> {
 fn run(case: &Case) -> bool {
     let Some(gpu) = any_gpu() else { return false };
     let Case { channels, pixels, batch, all, .. } = *case;
+    let (offset, count) = case.group.unwrap_or((0, batch));
     let features = channels * pixels;
     let rng = &mut Rng::new(features as u32, Stream::Data, all as u32);
     let values: Vec<f32> = (0..all * features)
@@ -72,15 +102,17 @@ fn run(case: &Case) -> bool {
     let seeds = bench.table(&SEEDS);
     let labels_id = bench.input("all labels", &labels);
     let scaling_id = bench.input("scaling", scaling.as_flattened());
-    let clock = bench.changed("clock", &[77, case.step]);
-    let out = bench.output("batch", SEEDS.len() * batch * example_floats);
-    let chosen = bench.output("labels", SEEDS.len() * batch);
+    let clock = bench.changed("clock", &[77, case.step, 9]);
+    let out = bench.output("batch", SEEDS.len() * count * example_floats);
+    let chosen = bench.output("labels", SEEDS.len() * count);
     for piece_first in (0..all).step_by(case.piece) {
         let piece_examples = case.piece.min(all - piece_first);
         let packed: Vec<u32> = (piece_first..piece_first + piece_examples).flat_map(pack).collect();
         let data = bench.input("piece", &packed);
         let p = Gather {
             batch: batch as u32,
+            count: count as u32,
+            offset: offset as u32,
             examples: case.examples as u32,
             first: case.first as u32,
             order: case.order,
@@ -91,28 +123,48 @@ fn run(case: &Case) -> bool {
             channels: channels as u32,
             pixels: pixels as u32,
             example4: example4 as u32,
-            stride: (batch * example4) as u32,
+            stride: (count * example4) as u32,
+            width: case.augment.width as u32,
+            flip: u32::from(case.augment.flip),
+            crop: case.augment.crop as u32,
+            reflect: u32::from(case.augment.reflect),
+            cutout: case.augment.cutout as u32,
         };
-        let overrides = [("BYTES", f64::from(u8::from(case.bytes))), ("IMAGE", f64::from(u8::from(case.image)))];
-        let groups = (batch * example4.div_ceil(64)).div_ceil(64);
+        let flag = |on: bool| f64::from(u8::from(on));
+        let augments = case.augment.width > 0;
+        let overrides = [("BYTES", flag(case.bytes)), ("IMAGE", flag(case.image)), ("AUGMENT", flag(augments))];
+        let groups = (count * example4.div_ceil(64)).div_ceil(64);
         bench.launch(&GATHER, &overrides, &p, seeds, &[data, labels_id, scaling_id, clock, out, chosen], groups);
     }
     let ran = bench.run(gpu, 1);
 
-    assert_eq!(ran.bits(clock)[..2], [case.step, case.step], "the first kernel of a step takes over the clock");
-    let mut want = vec![Want::Exactly(0.0); SEEDS.len() * batch * example_floats];
+    assert_eq!(
+        ran.bits(clock)[..3],
+        [case.step, case.step, offset as u32],
+        "the first kernel of a step sets the clock"
+    );
+    let mut want = vec![Want::Exactly(0.0); SEEDS.len() * count * example_floats];
     let mut want_labels = Vec::new();
     for slot in 0..SEEDS.len() {
-        for i in 0..batch {
-            let example = choose(case, slot, i);
+        for i in 0..count {
+            let example = choose(case, slot, offset + i);
             want_labels.push(example.map_or(1 << 31, |e| labels[case.first + e]));
             let source = case.first + example.unwrap_or(0);
-            for feature in 0..features {
-                let (channel, pixel) = (feature / pixels, feature % pixels);
+            let scaled = |channel: usize, value: f32| {
                 let [mean, inverse] = scaling[channel].map(f64::from);
-                let value = (f64::from(values[source * features + feature]) - mean) * inverse;
+                (f64::from(value) - mean) * inverse
+            };
+            let own = values[source * features..][..features].iter().enumerate();
+            let mut seen: Vec<f64> = own.map(|(feature, value)| scaled(feature / pixels, *value)).collect();
+            if let Some(height) = pixels.checked_div(case.augment.width) {
+                let image = Tensor::new(&[channels, height, case.augment.width], seen);
+                let black: Vec<f64> = (0..channels).map(|channel| scaled(channel, 0.0)).collect();
+                seen = drawn(case, SEEDS[slot][0], (offset + i) as u32).apply(&image, &black).data;
+            }
+            for (feature, value) in seen.into_iter().enumerate() {
+                let (channel, pixel) = (feature / pixels, feature % pixels);
                 let place = if case.image { pixel * padded(channels) + channel } else { feature };
-                want[(slot * batch + i) * example_floats + place] = Want::Near(value);
+                want[(slot * count + i) * example_floats + place] = Want::Near(value);
             }
         }
     }
@@ -133,16 +185,20 @@ fn batches_are_those_of_the_host_s_order() {
         pixels: 35,
         order: SHUFFLE,
         batch: 8,
+        group: None,
         examples: 50,
         first: 0,
         all: 50,
         piece: 50,
         step: 0,
+        augment: Augment::default(),
     };
     let mut cases = Vec::new();
     for step in [0, 5, 6, 13, 1000] {
         cases.push(Case { step, ..base });
         cases.push(Case { step, order: FILE, ..base });
+        cases.push(Case { step, group: Some((4, 2)), ..base });
+        cases.push(Case { step, group: Some((6, 2)), order: FILE, ..base });
     }
     for order in [SHUFFLE, FILE, ONCE] {
         for (bytes, image) in [(true, true), (true, false), (false, true), (false, false)] {
@@ -168,6 +224,32 @@ fn batches_are_those_of_the_host_s_order() {
             piece: 7,
             ..base
         });
+    }
+    let augments = [
+        Augment { flip: true, ..Augment::default() },
+        Augment { crop: 2, ..Augment::default() },
+        Augment { crop: 3, reflect: true, ..Augment::default() },
+        Augment { cutout: 3, ..Augment::default() },
+        Augment { flip: true, crop: 4, cutout: 2, ..Augment::default() },
+        Augment { flip: true, crop: 4, reflect: true, cutout: 4, ..Augment::default() },
+    ];
+    for (index, augment) in augments.into_iter().enumerate() {
+        for (bytes, image) in [(true, true), (true, false), (false, true), (false, false)] {
+            let step = 7 + index as u32;
+            let augment = Augment { width: 7, ..augment };
+            cases.push(Case { bytes, image, step, augment, ..base });
+            cases.push(Case {
+                bytes,
+                image,
+                step,
+                augment: Augment { width: 8, ..augment },
+                channels: 5,
+                pixels: 48,
+                ..base
+            });
+            let group = Some((2, 5));
+            cases.push(Case { order: FILE, bytes, image, step, augment, channels: 1, piece: 16, group, ..base });
+        }
     }
     for case in cases {
         if !run(&case) {

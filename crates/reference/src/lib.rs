@@ -10,9 +10,12 @@
 #![allow(clippy::needless_range_loop, reason = "the indices of a formula are easier to check than iterators")]
 
 pub mod activation;
+pub mod ascent;
+pub mod augment;
 pub mod batch_norm;
 pub mod conv;
 pub mod dense;
+pub mod group_norm;
 pub mod loss;
 pub mod network;
 pub mod optim;

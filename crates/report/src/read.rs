@@ -260,6 +260,15 @@ pub fn value_text(value: &Value) -> Option<String> {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
         Value::Array(items) => Some(items.iter().filter_map(value_text).collect::<Vec<_>>().join(", ")),
+        // A network as a list of layers, by its name or by their types.
+        Value::Object(object) if object.contains_key("layers") => {
+            let types = || -> Option<String> {
+                let types: Option<Vec<_>> =
+                    object["layers"].as_array()?.iter().map(|layer| layer["type"].as_str()).collect();
+                Some(types?.join(", "))
+            };
+            object.get("name").and_then(value_text).or_else(types)
+        }
         other => Some(other.to_string()),
     }
 }

@@ -102,6 +102,7 @@ fn params(node: &Node, e: &Emitter<'_>) -> Params {
         grad_stride: (e.sizes.parameters / 4) as u32,
         epsilon: EPSILON,
         momentum: MOMENTUM,
+        in_by_data: u32::from(node.input.by_data),
     }
 }
 

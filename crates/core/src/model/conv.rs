@@ -48,7 +48,7 @@ impl Dense {
 impl Layer for Dense {
     fn output(&self, input: Shape) -> Result<Shape, String> {
         if input.height * input.width != 1 {
-            return Err(format!("a dense layer takes flat inputs, not {input}; put a pool before it"));
+            return Err(format!("a dense layer takes flat inputs, not {input}; put flatten or a pool before it"));
         }
         self.as_conv().output(input)
     }

@@ -22,6 +22,11 @@ pub trait Layer: Debug + Send + Sync {
         None
     }
 
+    /// The earlier layer whose output is its second input, by name; it has the shape of the first.
+    fn branch(&self) -> Option<&str> {
+        None
+    }
+
     /// Trained tensors, in order.
     fn parameters(&self, _input: Shape) -> Vec<Parameter> {
         Vec::new()
@@ -42,6 +47,10 @@ pub trait Layer: Debug + Send + Sync {
 
     /// Records the gradients of its parameters and, where the input has a gradient, of the input.
     fn backward(&self, node: &Node, emitter: &mut Emitter<'_>);
+
+    /// Adds the gradient of the second input to what is there: the layer that follows the branching point has written its
+    /// own share by then.
+    fn backward_branch(&self, _node: &Node, _emitter: &mut Emitter<'_>) {}
 }
 
 /// A tensor between two layers.
@@ -68,6 +77,8 @@ pub struct Node {
     pub index: usize,
     /// Input.
     pub input: Edge,
+    /// The second input, where the layer has one.
+    pub branch: Option<Edge>,
     /// Output.
     pub output: Edge,
     /// Its trained tensors.
@@ -97,12 +108,14 @@ pub struct Pass {
     pub rows: TableId,
     /// How the network runs.
     pub mode: Mode,
+    /// Examples that go through together: the batch, or a group of it. At most [`Sizes::batch`].
+    pub batch: usize,
 }
 
 /// The sizes that all layers share.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    /// Examples per batch.
+    /// Examples per pass; buffers have room for the largest pass.
     pub batch: usize,
     /// Lanes: rows that work at the same time.
     pub lanes: usize,
@@ -123,6 +136,10 @@ pub struct Arenas {
     pub running: BufferId,
     /// Sixteen bytes for bindings that a variant does not use.
     pub unused: BufferId,
+    /// The lanes' seeds.
+    pub seeds: BufferId,
+    /// The clock, whose step random numbers are drawn for.
+    pub clock: BufferId,
 }
 
 /// Records dispatches of one pass.
@@ -183,14 +200,18 @@ impl Emitter<'_> {
 
     /// A buffer of `floats` floats for each lane, private to `node`; the same one in every pass.
     pub fn scratch(&mut self, node: &Node, name: &'static str, floats: usize) -> BufferId {
-        let bytes = (4 * floats * self.sizes.lanes) as u64;
-        *self.scratch.entry((node.index, name)).or_insert_with(|| self.recording.buffer(name, bytes))
+        self.room((node.index, name), floats)
     }
 
     /// A buffer of at least `floats` floats for each lane, for what one dispatch leaves to the next one only.
     pub fn passing(&mut self, name: &'static str, floats: usize) -> BufferId {
+        self.room((usize::MAX, name), floats)
+    }
+
+    /// Passes differ in their batch, so a buffer grows to what the largest of them needs.
+    fn room(&mut self, key: (usize, &'static str), floats: usize) -> BufferId {
         let bytes = (4 * floats * self.sizes.lanes) as u64;
-        let buffer = *self.scratch.entry((usize::MAX, name)).or_insert_with(|| self.recording.buffer(name, bytes));
+        let buffer = *self.scratch.entry(key).or_insert_with(|| self.recording.buffer(key.1, bytes));
         self.recording.grow(buffer, bytes);
         buffer
     }

@@ -1,4 +1,4 @@
-//! Max pool and global average pool.
+//! Max pool, average pool and global average pool.
 
 use super::layer::{Emitter, Layer, Node};
 use super::tensor::padded;
@@ -9,6 +9,15 @@ use lowland_shaders::params::Pool;
 /// The maximum of each window, without padding.
 #[derive(Clone, Debug)]
 pub struct MaxPool {
+    /// Height and width of a window.
+    pub kernel: usize,
+    /// Step from window to window.
+    pub stride: usize,
+}
+
+/// The mean of each window, without padding.
+#[derive(Clone, Debug)]
+pub struct AvgPool {
     /// Height and width of a window.
     pub kernel: usize,
     /// Step from window to window.
@@ -26,15 +35,7 @@ const PIXELS: usize = 8;
 
 impl Layer for MaxPool {
     fn output(&self, input: Shape) -> Result<Shape, String> {
-        let Self { kernel, stride } = *self;
-        if kernel == 0 || stride == 0 || input.height < kernel || input.width < kernel {
-            let Shape { channels, height, width } = input;
-            return Err(format!(
-                "windows of {kernel}x{kernel} with stride {stride} do not fit an input of {channels}x{height}x{width}"
-            ));
-        }
-        let along = |size: usize| (size - kernel) / stride + 1;
-        Ok(Shape { channels: input.channels, height: along(input.height), width: along(input.width) })
+        windows(input, self.kernel, self.stride)
     }
 
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
@@ -67,6 +68,26 @@ impl Layer for MaxPool {
     }
 }
 
+impl Layer for AvgPool {
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        windows(input, self.kernel, self.stride)
+    }
+
+    fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
+        let p = params(node, e, self.kernel, self.stride);
+        let groups = (e.sizes.batch * node.output.example4()).div_ceil(64);
+        e.dispatch(&shaders::AVG_POOL_FORWARD, &[], &p, &[node.input.value, node.output.value], groups);
+    }
+
+    fn backward(&self, node: &Node, e: &mut Emitter<'_>) {
+        let (Some(dy), Some(dx)) = (node.output.grad, node.input.grad) else { return };
+        let p = params(node, e, self.kernel, self.stride);
+        let groups = (e.sizes.batch * node.input.example4()).div_ceil(64);
+        let buffers = [dy, node.input.saved, dx];
+        e.dispatch(&shaders::AVG_POOL_BACKWARD, &[node.input.activation_code()], &p, &buffers, groups);
+    }
+}
+
 impl Layer for GlobalAvgPool {
     fn output(&self, input: Shape) -> Result<Shape, String> {
         Ok(Shape { channels: input.channels, height: 1, width: 1 })
@@ -87,6 +108,18 @@ impl Layer for GlobalAvgPool {
         let buffers = [dy, node.input.saved, dx];
         e.dispatch(&shaders::GLOBAL_AVG_POOL_BACKWARD, &[node.input.activation_code()], &p, &buffers, groups);
     }
+}
+
+/// The shape of windows without padding; what does not fill one at the right and bottom edge is dropped.
+fn windows(input: Shape, kernel: usize, stride: usize) -> Result<Shape, String> {
+    if kernel == 0 || stride == 0 || input.height < kernel || input.width < kernel {
+        let Shape { channels, height, width } = input;
+        return Err(format!(
+            "windows of {kernel}x{kernel} with stride {stride} do not fit an input of {channels}x{height}x{width}"
+        ));
+    }
+    let along = |size: usize| (size - kernel) / stride + 1;
+    Ok(Shape { channels: input.channels, height: along(input.height), width: along(input.width) })
 }
 
 fn params(node: &Node, e: &Emitter<'_>, kernel: usize, stride: usize) -> Pool {

@@ -1,12 +1,14 @@
 //! The data set on the device: where its examples lie, and the dispatches that fetch a batch.
 
 use super::dispatch;
+use crate::config::Augment;
 use crate::data::{Dataset, Inputs, Split};
 use crate::gpu::Gpu;
 use crate::gpu::{BufferId, Dispatch, Program, Recording, TableId};
 use crate::model::Model;
 use lowland_shaders::GATHER;
 use lowland_shaders::params::Gather;
+use std::ops::Range;
 
 /// Examples that are visited together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +43,7 @@ pub(crate) struct DeviceData {
     features: usize,
     channels: usize,
     pixels: usize,
+    width: usize,
     counts: [usize; 3],
     piece_examples: usize,
 }
@@ -64,6 +67,7 @@ impl DeviceData {
             features,
             channels: data.shape.channels,
             pixels: data.shape.height * data.shape.width,
+            width: data.shape.width,
             counts: [data.train.len(), data.val.as_ref().map_or(0, Split::len), data.test.len()],
             piece_examples: fits.max(1),
         }
@@ -100,7 +104,8 @@ impl DeviceData {
         }
     }
 
-    /// The dispatches that fetch a batch of `view`: one a piece that the view touches. `to`: clock, batch, labels.
+    /// The dispatches that fetch the examples `group` of a batch of `view`: one a piece that the view touches. `to`: clock,
+    /// batch, labels.
     #[allow(clippy::too_many_arguments, reason = "each is one plain choice of the plan")]
     pub(super) fn record(
         &self,
@@ -109,6 +114,8 @@ impl DeviceData {
         view: View,
         visit: Visit,
         batch: usize,
+        group: Range<usize>,
+        augment: Augment,
         seeds: TableId,
         from: &DataBuffers,
         to: [BufferId; 3],
@@ -117,12 +124,15 @@ impl DeviceData {
         let shape = model.input();
         let example4 = shape.height * shape.width * shape.channels.div_ceil(4);
         let touched = first / self.piece_examples..=(first + examples.max(1) - 1) / self.piece_examples;
-        let overrides = [("BYTES", flag(self.bytes)), ("IMAGE", flag(!model.is_flat()))];
+        let overrides =
+            [("BYTES", flag(self.bytes)), ("IMAGE", flag(!model.is_flat())), ("AUGMENT", flag(!augment.is_none()))];
         touched
             .map(|piece| {
                 let piece_first = piece * self.piece_examples;
                 let params = Gather {
                     batch: batch as u32,
+                    count: group.len() as u32,
+                    offset: group.start as u32,
                     examples: examples as u32,
                     first: first as u32,
                     order: visit as u32,
@@ -133,9 +143,14 @@ impl DeviceData {
                     channels: self.channels as u32,
                     pixels: self.pixels as u32,
                     example4: example4 as u32,
-                    stride: (batch * example4) as u32,
+                    stride: (group.len() * example4) as u32,
+                    width: self.width as u32,
+                    flip: u32::from(augment.flip),
+                    crop: augment.crop.map_or(0, |crop| crop.padding),
+                    reflect: u32::from(augment.crop.is_some_and(|crop| crop.reflect)),
+                    cutout: augment.cutout.unwrap_or(0),
                 };
-                let groups = (batch * example4.div_ceil(64)).div_ceil(64);
+                let groups = (group.len() * example4.div_ceil(64)).div_ceil(64);
                 let buffers = [from.pieces[piece], from.labels, from.scaling, to[0], to[1], to[2]];
                 dispatch(r, &GATHER, &overrides, &params, seeds, &buffers, groups)
             })
@@ -186,7 +201,7 @@ impl DataBuffers {
 const BLOCK: usize = 4096;
 
 /// The words of some examples: pixels four to a word, each example from a new word on; floats as they are.
-fn words(inputs: &Inputs, range: std::ops::Range<usize>, layout: &DeviceData) -> Vec<u32> {
+fn words(inputs: &Inputs, range: Range<usize>, layout: &DeviceData) -> Vec<u32> {
     let (begin, end) = (range.start * layout.features, range.end * layout.features);
     match inputs {
         Inputs::Floats(values) => values[begin..end].iter().map(|v| v.to_bits()).collect(),

@@ -4,7 +4,7 @@ use super::state::{LaneState, Snapshot};
 use super::trainer::{MOST_STEPS, Setup, Trainer};
 use super::work::{InFlight, Job, ring_ranges};
 use crate::gpu::{BufferId, Gpu, Readback};
-use crate::plan::{Plan, RECORD_BYTES, Segment, View};
+use crate::plan::{CLOCK_BYTES, Plan, RECORD_BYTES, Segment, View};
 use web_time::{Duration, Instant};
 
 impl Trainer {
@@ -51,9 +51,9 @@ impl Trainer {
         to(eval_every.max(1)).min(to(checkpoint_every.max(1))).min(steps - self.submitted)
     }
 
-    fn submit_steps(&mut self, gpu: &Gpu, mut readback: Readback, first: u64, count: u64) {
+    pub(super) fn submit_steps(&mut self, gpu: &Gpu, mut readback: Readback, first: u64, count: u64) {
         self.write_schedule(gpu, first, count);
-        let (logged, quiet) = (self.step_segments(true), self.step_segments(false));
+        let (logged, quiet) = (self.plan.step_segments(true), self.plan.step_segments(false));
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for step in first..first + count {
@@ -76,13 +76,6 @@ impl Trainer {
         if end || checkpoint {
             self.agenda.push_back(Job::Snapshot { step: done });
         }
-    }
-
-    fn step_segments(&self, logged: bool) -> Vec<usize> {
-        let norm = if logged { Segment::NormOfAll } else { Segment::NormOfAscents };
-        use Segment::{Ascend, Gather, Log, Pass1, Pass2, Update};
-        let step = [Gather, Pass1, norm, Ascend, Pass2, Update, Log];
-        step.into_iter().filter_map(|segment| self.plan.index(segment)).collect()
     }
 
     fn write_schedule(&self, gpu: &Gpu, first: u64, count: u64) {
@@ -138,7 +131,7 @@ impl Trainer {
         last: bool,
     ) {
         if first == 0 {
-            self.program.write(gpu, self.plan.buffers.eval_clock, &[0; 8]);
+            self.program.write(gpu, self.plan.buffers.eval_clock, &[0; CLOCK_BYTES]);
         }
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         let segments = [Segment::EvalGather(view), Segment::EvalForward, Segment::EvalLog];

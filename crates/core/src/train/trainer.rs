@@ -4,7 +4,7 @@ use super::event::{Event, Part, StepMetrics, Trouble};
 use super::state::{LaneState, Snapshot};
 use super::submit::state_floats;
 use super::work::{InFlight, Job, Record, Tally};
-use crate::config::Order;
+use crate::config::{Augment, Order};
 use crate::data::Dataset;
 use crate::gpu::{BufferId, Family, Gpu, Program, Readback, Recording};
 use crate::model::Model;
@@ -16,14 +16,18 @@ use web_time::{Duration, Instant};
 /// What to train, and how often to look.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// The lanes; all have the same batch and the same number of steps.
+    /// The lanes; all have the same batch, groups and number of steps.
     pub lanes: Vec<Lane>,
     /// Examples per step.
     pub batch: usize,
+    /// The m of m-sharpness: examples of a batch that climb, and are normalised, together. It divides the batch.
+    pub m: usize,
     /// Order of the examples.
     pub order: Order,
     /// Label smoothing of the training loss.
     pub label_smoothing: f32,
+    /// Augmentation of the training examples.
+    pub augment: Augment,
     /// Steps in all.
     pub steps: u64,
     /// Steps between [`Event::Step`]s.
@@ -78,6 +82,11 @@ impl Trainer {
         plan.data_buffers.upload(gpu, &program, &plan.data, data);
         let hyper: Vec<f32> = setup.lanes.iter().flat_map(|lane| lane.optimizer.hyper(setup.label_smoothing)).collect();
         program.write(gpu, plan.buffers.hyper, bytemuck::cast_slice(&hyper));
+        let seeds: Vec<u32> = setup.lanes.iter().map(|lane| lane.seed).collect();
+        program.write(gpu, plan.buffers.seeds, bytemuck::cast_slice(&seeds));
+        if let Some(layout) = plan.buffers.layout {
+            program.write(gpu, layout, bytemuck::cast_slice(&model.layout()));
+        }
         let lanes = setup.lanes.len();
         let chunk = RECORD_BYTES as u64 * MOST_STEPS * lanes as u64;
         let idle = (0..IN_FLIGHT).map(|_| Readback::new(gpu, chunk)).collect();
@@ -112,7 +121,37 @@ impl Trainer {
         Ok(trainer)
     }
 
-    fn plan(model: &Model, data: &Dataset, setup: &Setup, family: Family, max_binding: u64) -> Result<Plan> {
+    /// Does `count` steps and waits for them: for measurements. The mean loss of the last one over the lanes.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where the device is lost.
+    pub(crate) async fn steps_now(&mut self, gpu: &Gpu, count: u64) -> Result<f32> {
+        let mut loss = f32::NAN;
+        let end = (self.submitted + count).min(self.setup.steps);
+        while self.submitted < end {
+            let Some(readback) = self.idle.pop() else { return Err(Error::run("the trainer is at work already.")) };
+            let part = (end - self.submitted).min(MOST_STEPS);
+            self.submit_steps(gpu, readback, self.submitted, part);
+            let Some(work) = self.in_flight.pop_back() else { break };
+            let bytes = work.readback.wait(gpu).await?;
+            let mut events = Vec::new();
+            self.arrived(work, &bytes, &mut events);
+            let last = events.iter().filter_map(|event| match event {
+                Event::Step(metrics) if metrics.step + 1 == self.submitted => Some(metrics.loss),
+                _ => None,
+            });
+            let losses: Vec<f32> = last.collect();
+            loss = losses.iter().sum::<f32>() / losses.len() as f32;
+        }
+        Ok(loss)
+    }
+
+    /// Dispatches of a step that is not logged.
+    pub(crate) fn dispatches_per_step(&self) -> usize {
+        self.plan.step_dispatches().len()
+    }
+
+    pub(crate) fn plan(model: &Model, data: &Dataset, setup: &Setup, family: Family, max_binding: u64) -> Result<Plan> {
         if setup.batch == 0 || setup.batch > data.train.len() {
             let most = data.train.len();
             return Err(Error::input(format!(
@@ -120,12 +159,18 @@ impl Trainer {
                 setup.batch
             )));
         }
+        if setup.m == 0 || !setup.batch.is_multiple_of(setup.m) {
+            let Setup { m, batch, .. } = setup;
+            return Err(Error::input(format!("m is {m}, which does not divide the batch of {batch}; take a divisor.")));
+        }
         let plan = Plan::new(Request {
             model,
             data: DeviceData::new(data, max_binding),
             lanes: &setup.lanes,
             batch: setup.batch,
+            group: setup.m,
             order: setup.order,
+            augment: setup.augment,
             family,
             trains: true,
         })?;
@@ -217,7 +262,7 @@ impl Trainer {
 
     fn set_state(&mut self, gpu: &Gpu, model: &Model, start: Option<&Snapshot>) -> Result<()> {
         let lanes = self.setup.lanes.len();
-        let clock = [self.submitted as u32; 2];
+        let clock = [self.submitted as u32, self.submitted as u32, 0];
         self.program.write(gpu, self.plan.buffers.clock, bytemuck::cast_slice(&clock));
         let Some(start) = start else {
             if let Some(init) = self.plan.index(Segment::Init) {
@@ -308,7 +353,7 @@ impl Trainer {
             accuracy: correct / count,
             grad_norm: record.grad_norm,
             lr: self.setup.lanes[lane].optimizer.schedule.lr(step),
-            rho: self.setup.lanes[lane].optimizer.rho,
+            rho: self.setup.lanes[lane].optimizer.ascent.rho,
         };
         events.push(Event::Step(metrics));
         if !(metrics.loss.is_finite() && metrics.grad_norm.is_finite()) {

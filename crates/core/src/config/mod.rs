@@ -3,6 +3,8 @@
 mod json;
 mod resolve;
 
+pub(crate) use json::value_of;
+pub(crate) use resolve::LANE_KEYS;
 pub use resolve::{Command, LaneConfig};
 
 use crate::{Error, Result};

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 use serde_json::Map;
 
 /// The settings that a `--lane` may have of its own.
-const LANE_KEYS: [&str; 16] = [
+pub(crate) const LANE_KEYS: [&str; 16] = [
     "optimizer",
     "base",
     "lr",

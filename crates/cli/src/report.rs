@@ -9,7 +9,12 @@ use std::process::ExitCode;
 
 pub fn report(args: &ReportArgs) -> Result<ExitCode> {
     let input = |e: lowland_report::Error| Error::input(e.to_string());
-    let (text, mut document, path) = match lowland_report::kind_of(&args.dir) {
+    let kind = lowland_report::kind_of(&args.dir);
+    if args.metric.is_some() && kind != FolderKind::Sweep {
+        let dir = args.dir.display();
+        return Err(Error::input(format!("{dir} is no sweep; --metric is what the page of a sweep shows.")).into());
+    }
+    let (text, mut document, path) = match kind {
         FolderKind::Sweep => {
             // Read before anything is written: what cannot be read is bad input.
             let summary = lowland_report::summarize_sweep(&args.dir, args.metric).map_err(input)?;

@@ -218,7 +218,9 @@ impl Chart {
                 let (x, low) = place(point.x, point.low.clamp(y_low, y_high));
                 let (_, high) = place(point.x, point.high.clamp(y_low, y_high));
                 area.draw(&PathElement::new(vec![(x, low), (x, high)], stroke))?;
-                for end in [low, high] {
+                for (end, _) in
+                    [(low, point.low), (high, point.high)].into_iter().filter(|(_, y)| (y_low..=y_high).contains(y))
+                {
                     area.draw(&PathElement::new(vec![(x - 4 * UNIT, end), (x + 4 * UNIT, end)], stroke))?;
                 }
             }

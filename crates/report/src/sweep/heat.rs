@@ -30,8 +30,9 @@ pub fn scale(summary: &SweepSummary) -> Option<(f64, f64)> {
 impl HeatMap<'_> {
     /// The picture, `width` pixels wide.
     pub fn to_svg(&self, width: f64) -> String {
-        let longest = self.rows.1.iter().map(|name| name.chars().count()).max().unwrap_or(1) as f64;
-        let left = (7.5 * longest + 16.0).clamp(44.0, 0.3 * width);
+        let names = self.rows.1.iter().map(String::as_str).chain([self.rows.0]);
+        let longest = names.map(|name| name.chars().count()).max().unwrap_or(1) as f64;
+        let left = (7.0 * longest + 16.0).clamp(44.0, 0.3 * width);
         let count = self.columns.1.len().max(1) as f64;
         let cell = ((width - left) / count).min(150.0);
         let (top, bottom) = (48.0, 46.0);

@@ -54,9 +54,11 @@ fn header(sweep: &Sweep, summary: &SweepSummary) -> String {
     });
     facts.extend(sweep.adapter.clone());
     let facts: Vec<String> = facts.iter().map(|fact| format!("<span>{}</span>", escape(fact))).collect();
+    // A line may end after a key, not within it.
+    let whole = |text: &str| escape(text).replace('-', "\u{2011}");
     format!(
         "<header>\n<p class=\"kicker\">Lowland · sweep report</p>\n<h1>{}</h1>\n<p class=\"facts\">{}</p>\n<p class=\"dek\">{}</p>\n</header>\n",
-        escape(&summary.headline),
+        whole(&summary.headline),
         facts.join(" "),
         escape(&summary.reading.join(" ")),
     )

@@ -7,6 +7,8 @@ mod page;
 mod read;
 mod summary;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 

@@ -183,7 +183,12 @@ fn settings(run: &Run, lane: &Lane) -> BTreeMap<String, String> {
             }
         }
     }
+    // The optimizer that takes the step: a lane with SAM names it as its base.
+    let optimizer = lane.optimizer();
+    let base = || all.get("base").cloned().or_else(|| run.setting("base")).unwrap_or_else(|| "sgd".to_owned());
+    let step = if optimizer.ends_with("sam") { base() } else { optimizer.to_owned() };
     all.retain(|key, _| !OF_SAM.contains(&key.as_str()));
+    all.insert("step by".to_owned(), step);
     all
 }
 

@@ -101,6 +101,11 @@ impl Kind {
 }
 
 impl Tensor {
+    /// The places in a lane's part of an arena, in PyTorch's order.
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
+        self.kind.places().map(|place| self.offset + place)
+    }
+
     /// Writes `values` (PyTorch's order) to their places in a lane's part of an arena.
     pub fn pack(&self, values: &[f32], arena: &mut [f32]) {
         for (place, value) in self.kind.places().zip(values) {

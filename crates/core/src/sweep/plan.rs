@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn labels_that_read_alike_are_numbers() {
         let long = "1234567890".repeat(7);
-        let all = plan(&sam(), &[&format!("warmup=1,2"), &format!("optimizer=sam,sgd")]);
+        let all = plan(&sam(), &["warmup=1,2", "optimizer=sam,sgd"]);
         assert_eq!(all.groups[0].cells[1].label, "warmup-1_sgd");
         let draft = |value: &str| Draft {
             values: vec![value.into()],

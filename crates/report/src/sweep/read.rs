@@ -66,7 +66,7 @@ impl SeedResult {
     fn of(run: &Run, lane: &Lane, seed: u64, rows: &SeedRun) -> Self {
         type Value = fn(&Evaluation) -> f64;
         let last = |split: Split, value: Value| last_evaluation(rows, split).map(value);
-let (accuracy, loss): (Value, Value) = (|row| row.accuracy, |row| row.loss);
+        let (accuracy, loss): (Value, Value) = (|row| row.accuracy, |row| row.loss);
         let told =
             |what: &str| run.notices.iter().any(|note| note.starts_with(&format!("{} seed {seed} {what}", lane.label)));
         let trouble = match rows.diverged_at.is_some() || told("diverged") {

@@ -71,9 +71,10 @@ fn heat_map(
         cells: first.values.iter().flat_map(|row| last.values.iter().map(move |column| at(row, column))).collect(),
     };
     let caption = format!(
-        "{}, {}. Frames: the best of each row; dashed, what is not clearly worse.{}",
+        "{}, {}. Frames: the best of each row{}.{}",
         summary.metric.title(),
         summary.metric.when(),
+        if cells.iter().any(|cell| cell.tied) { "; dashed, what is not clearly worse" } else { "" },
         if cells.iter().any(|cell| cell.is_lost()) {
             " Cells without a shade collapsed or diverged in every seed."
         } else {

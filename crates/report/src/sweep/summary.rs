@@ -180,6 +180,7 @@ impl SweepSummary {
         ] {
             let named = self.cells.iter().filter_map(|cell| match cell.count(trouble) {
                 0 => None,
+                all if all == cell.seeds.len() => Some(self.cell_name(cell)),
                 count => Some(format!("{} ({count} of {} seeds)", self.cell_name(cell), cell.seeds.len())),
             });
             let named: Vec<String> = named.collect();

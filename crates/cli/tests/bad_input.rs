@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Ran, command, files, finish, has_adapter, ok, run};
-use std::fs::{create_dir, read, write};
+use std::fs::{create_dir, create_dir_all, read, write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -46,6 +46,21 @@ fn flags() {
         (&["train", "--eps=-1"], &["eps"]),
         (&["train", "--weight-decay", "nan"], &["weight-decay"]),
         (&["train", "--schedule", "sometimes"], &["schedule", "cosine"]),
+        (&["train", "--schedule", "step:0.1"], &["step:0.1", "step:FACTOR,EPOCH"]),
+        (&["train", "--schedule", "step:0.1,6,5"], &["step:0.1,6,5", "rising"]),
+        (&["train", "--schedule", "exponential:0"], &["exponential:0", "above 0"]),
+        (&["train", "--p", "0.5"], &["0.5", "1 to inf"]),
+        (&["train", "--p", "nan"], &["NaN", "1 to inf"]),
+        (&["compare", "--lane", "a: optimizer=sam p=none"], &["lane a", "p is", "none"]),
+        (&["train", "--m", "0"], &["m is 0", "at least 1"]),
+        (&["train", "--m", "3"], &["m is 3", "20", "divisor"]),
+        (&["train", "--m", "40"], &["m is 40", "20", "divisor"]),
+        (&["train", "--m", "1", "--norm", "batch"], &["batch norm", "at least 2"]),
+        (&["train", "--ascent-steps", "0"], &["ascent-steps", "at least 1"]),
+        (&["train", "--ascent-steps", "4000000000"], &["ascent-steps", "at most 100"]),
+        (&["train", "--clip-norm", "0"], &["clip-norm", "above 0"]),
+        (&["train", "--clip-norm", "nan"], &["clip-norm", "NaN"]),
+        (&["train", "--alpha", "1"], &["alpha", "below 1"]),
         (&["train", "--batch", "0"], &["batch", "at least 1"]),
         (&["train", "--batch=-3"], &["batch", "-3"]),
         (&["train", "--batch", "99999999999999999999"], &["batch", "99999999999999999999"]),
@@ -71,7 +86,7 @@ fn flags() {
         (&["train", "--norm", "layer"], &["norm", "batch"]),
         (&["train", "--base", "sam"], &["base", "sgd"]),
         (&["train", "--kernels", "tpu"], &["kernels", "auto"]),
-        (&["train", "--optimizer", "foo"], &["foo", "sgd, adamw, sam"]),
+        (&["train", "--optimizer", "foo"], &["foo", "sgd, adam, adamw, rmsprop, sam, asam"]),
         (&["train", "--optimizer", "sgd,sam"], &["one optimizer", "compare"]),
         (&["train", "--optimizer", ""], &["optimizer"]),
         (&["train", "--equal-compute"], &["compare"]),
@@ -113,6 +128,14 @@ fn data_and_models() {
         (&["train", "--data", "cifar10", "--data-dir", "here"], &["cifar10", "here", "data_batch_1.bin"]),
         (&["train", "--data", "idx:"], &["idx:", "DIR"]),
         (&["train", "--data", "idx:there"], &["there", "train-labels"]),
+        (&["train", "--data", "cifar100", "--data-dir", "here"], &["cifar100", "here/cifar-100-binary", "test.bin"]),
+        (&["train", "--data", "svhn", "--data-dir", "here"], &["svhn", "here/svhn", "train_32x32.mat", "--data-dir"]),
+        (&["train", "--data", "images:"], &["images:", "DIR"]),
+        (&["train", "--data", "images:there"], &["there", "images:DIR"]),
+        (&["train", "--data", "images:.", "--image-size", "0"], &["image-size", "0", "1024"]),
+        (&["train", "--data", "images:."], &["no folders", "one for each class"]),
+        (&["train", "--data", "csv:"], &["csv:", "FILE"]),
+        (&["train", "--data", "csv:there.csv"], &["there.csv", "csv:FILE"]),
         (&["train", "--data-size", "0"], &["data-size", "0"]),
         (&["train", "--data-size", "1"], &["data-size", "1"]),
         (&["train", "--data-size", "1000000000"], &["data-size", "1000000000"]),
@@ -294,6 +317,84 @@ fn damaged_data() {
         ("idx:header", &["header/train-images", "00 00 09"]),
         ("idx:lies", &["lies/train-images", "4294967295"]),
         ("cifar10", &["data_batch_1.bin", "3073", "3000"]),
+    ];
+    for (data, words) in cases {
+        refused(dir, &["train", "--data-dir", ".", "--data", data], words);
+        refused(dir, &["eval", "run/final-sgd-0.safetensors", "--data-dir", ".", "--data", data], words);
+    }
+}
+
+#[test]
+fn damaged_images_and_tables() {
+    if !has_adapter() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    for (set, other) in [
+        ("good", None),
+        ("short", Some("b/9.png")),
+        ("text", Some("b/9.jpg")),
+        ("gif", Some("b/9.gif")),
+        ("none", Some("c/x")),
+    ] {
+        for class in ["a", "b"] {
+            for i in 0..5u8 {
+                let path = dir.join(format!("{set}/{class}/{i}.png"));
+                create_dir_all(path.parent().unwrap()).unwrap();
+                image::RgbImage::from_fn(8, 8, |x, y| image::Rgb([40 * i, x as u8, y as u8])).save(path).unwrap();
+            }
+        }
+        let bytes = read(dir.join(set).join("a/0.png")).unwrap();
+        if let Some(other) = other {
+            create_dir_all(dir.join(set).join(other).parent().unwrap()).unwrap();
+            write(dir.join(set).join(other), if set == "short" { &bytes[..60] } else { b"nothing to see" }).unwrap();
+        }
+    }
+    create_dir_all(dir.join("lonely/a")).unwrap();
+    write(dir.join("good.csv"), "x,y,class\n".to_owned() + &"0,1,b\n2,3,a\n".repeat(5)).unwrap();
+    for (file, text) in [
+        ("word.csv", "x,y,class\n0,1,b\n2,three,a\n"),
+        ("ragged.csv", "x,y,class\n0,1,b\n2,a\n"),
+        ("one.csv", "0,1,b\n2,3,b\n"),
+        ("targets.csv", "0,1,0.1\n2,3,0.2\n4,5,0.3\n"),
+        ("header.csv", "x,y,class\n"),
+        ("semicolons.csv", "0;1;b\n2;3;a\n"),
+        ("empty.csv", ""),
+        ("wide.csv", "0,1,2,b\n"),
+    ] {
+        write(dir.join(file), text).unwrap();
+    }
+    create_dir(dir.join("cifar-100-binary")).unwrap();
+    create_dir(dir.join("svhn")).unwrap();
+    for file in ["cifar-100-binary/train.bin", "cifar-100-binary/test.bin"] {
+        write(dir.join(file), vec![1; 3073]).unwrap();
+    }
+    for file in ["svhn/train_32x32.mat", "svhn/test_32x32.mat"] {
+        write(dir.join(file), vec![1; 3000]).unwrap();
+    }
+    for (data, out) in [("images:good", "run"), ("csv:good.csv", "run2")] {
+        ok(dir, &["train", "--data", data, "--batch", "4", "--steps", "1", "--model", "mlp:4", "--out", out]);
+    }
+    ok(dir, &["eval", "run/final-sgd-0.safetensors"]);
+    let cases: &[(&str, &[&str])] = &[
+        ("images:short", &["short/b/9.png", "cannot be read"]),
+        ("images:text", &["text/b/9.jpg", "cannot be read", "PNG or JPEG"]),
+        ("images:gif", &["gif/b/9.gif", "convert"]),
+        ("images:none", &["none/c", "no PNG or JPEG"]),
+        ("images:lonely", &["lonely", "only the folder a"]),
+        ("images:good/a", &["good/a", "no folders"]),
+        ("csv:word.csv", &["word.csv", "line 3, column 2 (y)", "three"]),
+        ("csv:ragged.csv", &["ragged.csv", "line 3", "2 columns", "line 1 has 3"]),
+        ("csv:one.csv", &["one.csv", "'b' everywhere"]),
+        ("csv:targets.csv", &["targets.csv", "3 values in 3 rows"]),
+        ("csv:header.csv", &["header.csv", "only a header"]),
+        ("csv:semicolons.csv", &["semicolons.csv", "line 1", "commas"]),
+        ("csv:empty.csv", &["empty.csv", "nothing"]),
+        ("csv:good.csv,wide.csv", &["wide.csv", "3 columns", "good.csv has 2"]),
+        ("csv:good.csv,absent.csv", &["absent.csv", "csv:TRAIN,TEST"]),
+        ("cifar100", &["train.bin", "3074", "3073"]),
+        ("svhn", &["train_32x32.mat", "MAT-file"]),
     ];
     for (data, words) in cases {
         refused(dir, &["train", "--data-dir", ".", "--data", data], words);

@@ -18,7 +18,8 @@ use std::path::PathBuf;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Data set: moons, spirals, circles, gaussians, xor (2-D, generated), fashion-sample (built in), mnist,
-    /// fashion-mnist, cifar10 (publishers' files), idx:DIR
+    /// fashion-mnist, cifar10, cifar100, svhn (publishers' files), idx:DIR, images:DIR (a folder for each class, or
+    /// train/CLASS and test/CLASS), csv:FILE or csv:TRAIN,TEST (last column the class)
     #[cfg_attr(feature = "clap", arg(long, default_value_t = Config::default().data, help_heading = "Data"))]
     pub data: String,
     /// Folder of the publishers' files
@@ -33,6 +34,9 @@ pub struct Config {
     /// Seed of generated points and of the flipped labels
     #[cfg_attr(feature = "clap", arg(long, default_value_t = 0, value_name = "N", help_heading = "Data"))]
     pub data_seed: u32,
+    /// Side in pixels that images:DIR are resized to [default: their own size where all have one of at most 64, else 32]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Data"))]
+    pub image_size: Option<usize>,
     /// Use the first N training examples [default: all]
     #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Data"))]
     pub train_limit: Option<usize>,
@@ -160,6 +164,7 @@ impl Default for Config {
             data_size: 200,
             data_noise: None,
             data_seed: 0,
+            image_size: None,
             train_limit: None,
             test_limit: None,
             val_fraction: 0.0,

@@ -177,6 +177,16 @@ impl Model {
         self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).sum()
     }
 
+    /// The same of the first layer that has any.
+    pub fn multiply_adds_of_first(&self) -> u64 {
+        self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).find(|n| *n > 0).unwrap_or(0)
+    }
+
+    /// Values of one example between the layers and at the end.
+    pub fn activations(&self) -> usize {
+        self.layers.iter().map(|place| place.output.len()).sum()
+    }
+
     /// Multiply-adds of one example's forward pass in the layer that has the most.
     pub fn heaviest_layer(&self) -> u64 {
         self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).max().unwrap_or(0)

@@ -59,6 +59,7 @@ pub mod optim;
 mod plan;
 pub mod rng;
 pub mod run;
+pub mod sweep;
 pub mod train;
 pub use error::{Error, Result};
 /// The kernels, and the types that describe one.

@@ -244,6 +244,11 @@ impl Model {
         self.layers.iter().map(|place| place.output.len()).sum()
     }
 
+    /// Multiply-adds of one example's forward pass in the layer that has the most.
+    pub fn heaviest_layer(&self) -> u64 {
+        self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).max().unwrap_or(0)
+    }
+
     /// Declares the tensors between the layers, their gradients where it `trains`.
     pub(crate) fn connect(&self, recording: &mut Recording, sizes: Sizes, trains: bool) -> Result<Network<'_>> {
         if (self.output().channels, self.output().height * self.output().width) != (self.classes, 1) {

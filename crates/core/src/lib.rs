@@ -56,6 +56,7 @@ pub mod gpu;
 pub mod model;
 pub mod optim;
 mod plan;
+pub mod probe;
 pub mod rng;
 pub mod run;
 pub mod train;

@@ -15,6 +15,8 @@ pub enum Stream {
     Data = 3,
     /// Which labels are flipped, and to what.
     Noise = 4,
+    /// Directions of a loss surface; the index counts tensors and elements.
+    Directions = 16,
 }
 
 /// Threefry-2x32 with 20 rounds (Salmon et al., *Parallel random numbers: as easy as 1, 2, 3*, SC 2011).

@@ -162,7 +162,7 @@ impl Model {
         self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).sum()
     }
 
-    /// Declares the tensors between the layers, their gradients where it `trains`.
+    /// Declares the tensors between the layers, their gradients where it `trains` (or only measures them).
     pub(crate) fn connect(&self, recording: &mut Recording, sizes: Sizes, trains: bool) -> Result<Network<'_>> {
         if (self.output().channels, self.output().height * self.output().width) != (self.classes, 1) {
             return Err(Error::input(format!(
@@ -235,7 +235,7 @@ impl Network<'_> {
         &self.nodes[self.nodes.len() - 1].1.output
     }
 
-    /// Records a pass: forward, loss, and backward where it trains.
+    /// Records a pass: forward, loss, and backward where the mode asks for gradients.
     pub(crate) fn record(
         &mut self,
         recording: &mut Recording,
@@ -259,7 +259,7 @@ impl Network<'_> {
         if let Some((_, last)) = self.nodes.last() {
             loss::record(&last.output, self.classes, loss, &mut emitter);
         }
-        if emitter.trains() {
+        if pass.mode.differentiates() {
             for (layer, node) in self.nodes.iter().rev() {
                 layer.backward(node, &mut emitter);
             }

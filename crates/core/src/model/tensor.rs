@@ -101,6 +101,12 @@ impl Kind {
 }
 
 impl Tensor {
+    /// For each value in PyTorch's order, its place in a lane's part of an arena.
+    pub fn places(&self) -> impl Iterator<Item = usize> {
+        let offset = self.offset;
+        self.kind.places().map(move |place| offset + place)
+    }
+
     /// Writes `values` (PyTorch's order) to their places in a lane's part of an arena.
     pub fn pack(&self, values: &[f32], arena: &mut [f32]) {
         for (place, value) in self.kind.places().zip(values) {

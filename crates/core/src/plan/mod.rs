@@ -1,9 +1,13 @@
 //! The step as a list of dispatches in named segments, built once from model, batch and lanes, then only replayed.
 
 mod data;
+mod gradient;
+mod sample;
 
 use data::Visit;
 pub(crate) use data::{DataBuffers, DeviceData, View};
+pub(crate) use gradient::{GradientPlan, GradientSegment};
+pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
 
 use crate::config::Order;
 use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};

@@ -4,9 +4,11 @@
 //! after saving.
 
 mod args;
+mod checkpoint;
 mod doctor;
 mod eval;
 mod print;
+mod probe;
 mod progress;
 mod report;
 mod train;
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => train::compare(args, given),
         Command::Eval(args) => eval::eval(args, given),
         Command::Predict(args) => eval::predict(args, given),
+        Command::Probe(args) => probe::probe(args, given),
         Command::Report(args) => report::report(&args),
         Command::Doctor(args) => doctor::doctor(&args),
     };

@@ -82,16 +82,18 @@ impl Groups {
         self.pass(subject, first, GradientSegment::Loss).await
     }
 
-    /// The same with each group's gradient of its mean loss, as the arena has it, lane after lane.
-    pub(super) async fn gradients(&self, subject: &Subject<'_>, first: usize) -> Result<(Vec<Sums>, Vec<f64>)> {
+    /// The same with the sums of each group's batch gradients, as the arena has them, lane after lane; times
+    /// [`Groups::scale`] they are the gradient of the group's mean loss.
+    pub(super) async fn gradients(&self, subject: &Subject<'_>, first: usize) -> Result<(Vec<Sums>, Vec<f32>)> {
         let sums = self.pass(subject, first, GradientSegment::Gradient).await?;
         let bytes = (4 * self.parameters * self.lanes) as u64;
         let bytes = self.program.read(subject.gpu, self.plan.sum, bytes).await?;
-        // Each batch's gradient is divided by its size, and not by the examples that count in it.
-        let scale = |lane: usize| self.batch as f64 / sums[lane][3];
-        let values = bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned::<f32>).enumerate();
-        let gradient = values.map(|(i, g)| f64::from(g) * scale(i / self.parameters)).collect();
-        Ok((sums, gradient))
+        Ok((sums, bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect()))
+    }
+
+    /// A batch's gradient is divided by its size, and not by the examples that count in it.
+    pub(super) fn scale(&self, sums: &Sums) -> f64 {
+        self.batch as f64 / sums[3]
     }
 
     async fn pass(&self, subject: &Subject<'_>, first: usize, segment: GradientSegment) -> Result<Vec<Sums>> {

@@ -30,7 +30,8 @@ pub struct Sharpness {
     pub examples: usize,
     /// Radius.
     pub rho: f64,
-    /// The norm of e; null is infinity.
+    /// The norm of e; the text `inf` in JSON where it is infinity.
+    #[serde(serialize_with = "exponent")]
     pub p: f64,
     /// Steps of the ascent.
     pub ascent_steps: u32,
@@ -98,7 +99,7 @@ impl SharpnessOptions {
                 let mut weights = here.clone();
                 for (lane, e) in climbed.iter_mut().enumerate() {
                     let part = lane * state.weights.len()..(lane + 1) * state.weights.len();
-                    let gradient = values(subject.model, &gradients[part.clone()]);
+                    let gradient = values(subject.model, &gradients[part.clone()], groups.scale(&sums[lane]));
                     if step == 0 {
                         grad_norm += gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
                     }
@@ -134,8 +135,9 @@ fn divisor_near(examples: usize, m: usize) -> usize {
 }
 
 /// A lane's values in PyTorch's order, tensor after tensor, without padding.
-fn values(model: &Model, arena: &[f64]) -> Vec<f64> {
-    model.parameters().iter().flat_map(|tensor| tensor.places().map(|place| arena[place])).collect()
+fn values(model: &Model, arena: &[f32], scale: f64) -> Vec<f64> {
+    let places = model.parameters().iter().flat_map(|tensor| tensor.places());
+    places.map(|place| scale * f64::from(arena[place])).collect()
 }
 
 /// w + e, with e in PyTorch's order, rounded once.
@@ -144,6 +146,10 @@ fn perturb(model: &Model, weights: &[f32], e: &[f64], to: &mut [f32]) {
     for (place, e) in places.zip(e) {
         to[place] = (f64::from(weights[place]) + e) as f32;
     }
+}
+
+fn exponent<S: serde::Serializer>(p: &f64, to: S) -> std::result::Result<S::Ok, S::Error> {
+    if p.is_infinite() { to.serialize_str("inf") } else { to.serialize_f64(*p) }
 }
 
 #[cfg(test)]

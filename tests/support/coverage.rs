@@ -38,6 +38,7 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("log", &["log"]),
     ("gather", &["gather"]),
     ("init", &["init"]),
+    ("sums of weights", &["combine", "accumulate", "average_statistics"]),
 ];
 
 static LAUNCHED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());

@@ -17,6 +17,7 @@ pub mod loss;
 pub mod network;
 pub mod optim;
 pub mod pool;
+pub mod probe;
 mod tensor;
 #[cfg(test)]
 mod testing;

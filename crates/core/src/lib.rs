@@ -60,6 +60,7 @@ pub mod probe;
 pub mod rng;
 pub mod run;
 pub mod train;
+pub mod view;
 pub use error::{Error, Result};
 /// The kernels, and the types that describe one.
 pub use lowland_shaders as shaders;

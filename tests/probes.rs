@@ -187,23 +187,20 @@ fn a_filter_normalised_surface_does_not_see_a_rescaled_network() {
 fn what_is_not_finite_is_counted_and_spoils_no_neighbour() {
     let Some(gpu) = any_gpu() else { return };
     let (model, data, state) = given("cnn:6,8", None);
-    for statistics in [Statistics::Interpolate, Statistics::Recompute] {
-        let options = SurfaceOptions { grid: 5, range: 1e6, statistics };
-        let mut huge = state.clone();
-        huge.weights.iter_mut().for_each(|w| *w *= 1e18);
-        let subject = subject(gpu, &model, &data);
-        let surface = pollster::block_on(options.random(&subject, &huge, 0, &mut silent)).unwrap();
-        let lost = surface.loss.iter().flatten().filter(|loss| !loss.is_finite()).count();
-        assert_eq!(surface.non_finite, lost);
-        assert!(lost > 0, "{:?}", surface.loss);
-        let document = serde_json::to_value(&surface).unwrap();
-        assert!(document["loss"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap()).any(Value::is_null));
-    }
+    let subject = subject(gpu, &model, &data);
+    let options = SurfaceOptions { grid: 5, range: 1e6, statistics: Statistics::Interpolate };
+    let mut huge = state.clone();
+    huge.weights.iter_mut().for_each(|w| *w *= 1e18);
+    let surface = pollster::block_on(options.random(&subject, &huge, 0, &mut silent)).unwrap();
+    let lost = surface.loss.iter().flatten().filter(|loss| !loss.is_finite()).count();
+    assert_eq!(surface.non_finite, lost);
+    assert!(lost > 0, "{:?}", surface.loss);
+    let document = serde_json::to_value(&surface).unwrap();
+    assert!(document["loss"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap()).any(Value::is_null));
     // Sane weights before and after infinite ones, as lanes of one sampler.
     let mut broken = state.clone();
     broken.weights.iter_mut().for_each(|w| *w = f32::INFINITY);
     let line = Interpolation { from: -1.0, to: 1.0, points: 3, statistics: Statistics::Recompute };
-    let subject = subject(gpu, &model, &data);
     let rows = pollster::block_on(line.measure(&subject, &state, &broken, &mut silent)).unwrap().rows;
     assert!(rows[1].loss.is_finite() && !rows[2].loss.is_finite(), "{rows:?}");
 }

@@ -17,12 +17,18 @@
 mod axis;
 mod charts;
 mod compare;
+mod contour;
 mod csv;
 mod draw;
 mod error;
+mod figure;
 mod html;
+mod interpolation;
+mod isolines;
 mod lanes;
 mod read;
+mod relief;
+mod scale;
 mod series;
 mod stats;
 mod summary;
@@ -37,7 +43,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub use compare::{Comparison, ComparisonKind, Verdict};
+pub use contour::Contour;
 pub use error::{Error, Result};
+pub use interpolation::{InterpolationPoint, interpolation_svg};
+pub use relief::{ReliefLabels, relief_svg};
+pub use scale::{HeightScale, colour};
 pub use stats::Estimate;
 pub use summary::{BestValidation, Diverged, LaneSummary, Summary};
 

@@ -38,6 +38,7 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("log", &["log"]),
     ("gather", &["gather"]),
     ("init", &["init"]),
+    ("height field", &["height_field"]),
     ("sums of weights", &["combine", "accumulate", "average_statistics"]),
 ];
 

@@ -13,6 +13,7 @@ pub mod activation;
 pub mod batch_norm;
 pub mod conv;
 pub mod dense;
+pub mod height_field;
 pub mod loss;
 pub mod network;
 pub mod optim;

@@ -12,7 +12,7 @@ pub fn main() -> lowland::Result<()> {
         data: "moons".into(),
         label_noise: 0.2,
         optimizer: Some("sgd,sam".into()),
-        rho: 0.2,
+        rho: Some(0.2),
         seeds: 4,
         epochs: Some(30),
         eval_every: Some(100),

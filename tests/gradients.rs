@@ -6,11 +6,11 @@ use lowland::config::{self, Activation, Norm, Order};
 use lowland::data::{Dataset, Inputs, Scaling, Shape, Split};
 use lowland::gpu::Gpu;
 use lowland::model::{self, Model};
-use lowland::optim::{BaseStep, Optimizer, Schedule, Sgd};
+use lowland::optim::{Ascent, BaseStep, Epochs, Optimizer, Schedule, Sgd};
 use lowland::rng::{Rng, Stream};
 use lowland::train::Lane;
 use lowland::train::{Setup, Trainer};
-use lowland_reference::{Network, Tensor, optim::sam_ascent};
+use lowland_reference::{Network, Tensor, ascent};
 use lowland_tests::compare::{Tolerance, check, near, within};
 use lowland_tests::layer::{draw, uniform};
 use lowland_tests::{FAMILIES, gpu, twin};
@@ -33,9 +33,11 @@ struct Case {
 }
 
 fn lane(label: &str, seed: u32, rho: f32) -> Lane {
-    let schedule = Schedule { lr: 0.1, shape: config::Schedule::Constant, warmup: 0, steps: 1 };
+    let epochs = Epochs { examples: 1, every: 1 };
+    let schedule = Schedule { lr: 0.1, shape: config::Schedule::Constant, warmup: 0, steps: 1, epochs };
     let base = BaseStep::Sgd(Sgd { momentum: 0.9, dampening: 0.0, nesterov: false });
-    Lane { label: label.into(), seed, optimizer: Optimizer { base, rho, schedule, weight_decay: 0.0 } }
+    let optimizer = Optimizer { base, ascent: Ascent::sam(rho), schedule, weight_decay: 0.0, clip_norm: None };
+    Lane { label: label.into(), seed, optimizer }
 }
 
 /// Weights before, and momentum after one step, of each lane in PyTorch's layout.
@@ -102,6 +104,7 @@ fn run(case: &Case) -> bool {
         let setup = Setup {
             lanes: vec![lane("sgd", 1, 0.0), lane("sam", 2, RHO)],
             batch,
+            m: batch,
             order: Order::File,
             label_smoothing: smoothing,
             steps: 1,
@@ -118,7 +121,7 @@ fn run(case: &Case) -> bool {
                 check(&format!("gradient of {name}"), &found, &near(&gradient), GRADIENT);
                 continue;
             }
-            let mut e = sam_ascent(&gradient, f64::from(RHO)).into_iter();
+            let mut e = ascent::sam(&gradient, f64::from(RHO)).into_iter();
             let mut ascent = weights.clone();
             for (w, e) in ascent.iter_mut().flat_map(|tensor| &mut tensor.data).zip(&mut e) {
                 *w += e;

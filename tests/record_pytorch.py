@@ -13,10 +13,11 @@ with `--order file`: step t takes examples t*16 .. t*16+15, modulo 48.
     labels                I64 [48]
     scaling/mean, /std    F64 [c]             of the raw inputs: x becomes (x - mean) / std
     init/NAME             F32                 initial weights, PyTorch's names
-    CASE/loss             F64 [20]            at the weights before the step, on its batch (label smoothing included)
+    CASE/loss             F64 [20]            at the weights before the step, on its batch (label smoothing included);
+                                              with `m` the mean over the batch's groups, like sam_loss and accuracy
     CASE/sam_loss         F64 [20]            the same at w + e; only where there is a rho
     CASE/accuracy         F64 [20]            fraction at the weights before the step, training mode
-    CASE/grad_norm        F64 [20]            at the weights, over all parameters, before decay
+    CASE/grad_norm        F64 [20]            at the weights, over all parameters, before clipping and decay
     CASE/lr               F64 [20]
     CASE/final/NAME       F64 (I64 [])        weights after 20 steps, running statistics included
     CASE/eval/loss, /accuracy F64 []          after 20 steps, all 48 examples, inference mode, no smoothing
@@ -136,23 +137,46 @@ def track_running_stats(net, on):
             module.track_running_stats = on
 
 
+def base_optimizer(weights, settings):
+    """The optimizer that takes the final gradient."""
+    climbs = settings["optimizer"] in ("sam", "asam")
+    base = settings["base"] if climbs else settings["optimizer"]
+    common = {"lr": settings["lr"], "weight_decay": settings["weight_decay"]}
+    if base == "sgd":
+        rest = {"nesterov": settings.get("nesterov", False), "dampening": settings.get("dampening", 0)}
+        return torch.optim.SGD(weights, momentum=settings["momentum"], **rest, **common)
+    if base == "rmsprop":
+        return torch.optim.RMSprop(weights, momentum=settings.get("momentum", 0), alpha=settings["alpha"], **common)
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[base](weights, **common)
+
+
+def climb(weights, scales, length, p):
+    """w += length T sign(h) |h|^(q-1) / (sum |h|^q)^(1/p), h = T g (Foret et al. 2021, eq. 2; Kwon et al. 2021)."""
+    h = torch.cat([(t * w.grad).flatten() for t, w in zip(scales, weights)])
+    if p == math.inf:
+        direction = h.sign()
+    elif p == 1:
+        direction = torch.zeros_like(h)
+        largest = h.abs().argmax()
+        direction[largest] = h[largest].sign()
+    else:
+        q = p / (p - 1)
+        u = h.abs() / h.abs().max()
+        direction = h.sign() * u ** (q - 1) / (u**q).sum() ** (1 / p)
+    with torch.no_grad():
+        for w, t, d in zip(weights, scales, direction.split([w.numel() for w in weights])):
+            w.add_(length * t * d.view_as(w))
+
+
 def train(net, inputs, labels, settings):
     """One run; a dictionary of tensors as the file has them."""
     weights = list(net.parameters())
-    base = settings["base"] if settings["optimizer"] == "sam" else settings["optimizer"]
-    rho = settings.get("rho", 0) if settings["optimizer"] == "sam" else 0
-    if base == "sgd":
-        optimizer = torch.optim.SGD(
-            weights,
-            lr=settings["lr"],
-            momentum=settings["momentum"],
-            nesterov=settings.get("nesterov", False),
-            dampening=settings.get("dampening", 0),
-            weight_decay=settings["weight_decay"],
-        )
-    else:
-        optimizer = torch.optim.AdamW(weights, lr=settings["lr"], weight_decay=settings["weight_decay"])
+    climbs, adaptive = settings["optimizer"] in ("sam", "asam"), settings["optimizer"] == "asam"
+    optimizer = base_optimizer(weights, settings)
     smoothing = settings.get("label_smoothing", 0.0)
+    group = settings.get("m", BATCH)
+    ascent_steps = settings.get("ascent_steps", 1)
+    p = float(settings.get("p", 2))
     recorded = {key: [] for key in ["loss", "sam_loss", "accuracy", "grad_norm", "lr"]}
 
     def forward_backward(x, y):
@@ -164,32 +188,52 @@ def train(net, inputs, labels, settings):
 
     net.train()
     for step in range(STEPS):
-        lr = settings["lr"]
+        lr, epoch = settings["lr"], step * BATCH // EXAMPLES
+        schedule, _, rest = settings.get("schedule", "constant").partition(":")
         if step < settings.get("warmup", 0):
             lr = lr * (step + 1) / settings["warmup"]
-        elif settings.get("schedule") == "cosine":
+        elif schedule == "cosine":
             lr = lr / 2 * (1 + math.cos(math.pi * step / STEPS))
+        elif schedule == "exponential":
+            lr = lr * float(rest) ** epoch
+        elif schedule == "step":
+            factor, *milestones = rest.split(",")
+            lr = lr * float(factor) ** sum(epoch >= int(milestone) for milestone in milestones)
         optimizer.param_groups[0]["lr"] = lr
-        picked = [(step * BATCH + i) % EXAMPLES for i in range(BATCH)]
-        x, y = inputs[picked], labels[picked]
 
-        loss, accuracy = forward_backward(x, y)
-        norm = torch.sqrt(sum((w.grad**2).sum() for w in weights))
+        rows, firsts, finals = [], [], []
+        for first in range(0, BATCH, group):
+            picked = [(step * BATCH + first + i) % EXAMPLES for i in range(group)]
+            x, y = inputs[picked], labels[picked]
+            loss, accuracy = forward_backward(x, y)
+            sam_loss = loss
+            firsts.append([w.grad.clone() for w in weights])
+            if climbs:
+                kept = [w.detach().clone() for w in weights]
+                scale = lambda w: w.abs() + 0.01 if adaptive and w.dim() > 1 else torch.ones_like(w)
+                scales = [scale(w) for w in kept]
+                track_running_stats(net, False)
+                for _ in range(ascent_steps):
+                    climb(weights, scales, settings["rho"] / ascent_steps, p)
+                    sam_loss = forward_backward(x, y)[0]
+                track_running_stats(net, True)
+                with torch.no_grad():
+                    for w, before in zip(weights, kept):
+                        w.copy_(before)
+            finals.append([w.grad.clone() for w in weights])
+            rows.append((loss, sam_loss, accuracy))
+        mean = lambda gradients: [sum(parts) / len(parts) for parts in zip(*gradients)]
+        for w, gradient in zip(weights, mean(finals)):
+            w.grad = gradient
+        loss, sam_loss, accuracy = torch.tensor(rows, dtype=torch.float64).mean(0).tolist()
         recorded["loss"].append(loss)
         recorded["accuracy"].append(accuracy)
-        recorded["grad_norm"].append(norm.item())
+        recorded["grad_norm"].append(torch.sqrt(sum((g**2).sum() for g in mean(firsts))).item())
         recorded["lr"].append(lr)
-        if rho:
-            kept = [w.detach().clone() for w in weights]
-            with torch.no_grad():
-                for w in weights:
-                    w.add_(rho * (w.grad / norm))
-            track_running_stats(net, False)
-            recorded["sam_loss"].append(forward_backward(x, y)[0])
-            track_running_stats(net, True)
-            with torch.no_grad():
-                for w, before in zip(weights, kept):
-                    w.copy_(before)
+        if climbs:
+            recorded["sam_loss"].append(sam_loss)
+        if "clip_norm" in settings:
+            nn.utils.clip_grad_norm_(weights, settings["clip_norm"])
         optimizer.step()
 
     result = {key: torch.tensor(row, dtype=torch.float64) for key, row in recorded.items() if row}
@@ -246,7 +290,7 @@ def record(name, shape, network, cases):
 
         largest = lambda kind, part: max(v.max().item() for k, v in tensors.items() if k.startswith(f"{case}/{kind}/{part}"))
         print(
-            f"{name:9} {case:18} loss {truth['loss'][0]:.3f} -> {truth['loss'][-1]:.3f}"
+            f"{name:10} {case:22} loss {truth['loss'][0]:.3f} -> {truth['loss'][-1]:.3f}"
             f"  eval {truth['eval/loss']:.3f} ({truth['eval/accuracy']:.2f})"
             f"  float32: loss {largest('float32', 'loss'):.1e} weights {largest('float32', 'final'):.1e}"
             f"  jitter: loss {largest('jitter', 'loss'):.1e} weights {largest('jitter', 'final'):.1e}"
@@ -299,6 +343,31 @@ def main():
     # Not AdamW: a bias before a batch norm has gradient 0, and AdamW would scale its rounding errors up to the step size.
     norm = {"sgd-dampening-warmup": extra["sgd-dampening-warmup"], "sam-smoothing": {**cases["sam"], "label_smoothing": 0.1}}
     record("mlp-norm", [1, 6, 6], {"model": "mlp:12,8", "activation": "gelu", "norm": "batch"}, norm)
+    sam = {"optimizer": "sam", "base": "sgd", "lr": 0.05, **sgd, "rho": 0.2}
+    asam = {**sam, "optimizer": "asam", "rho": 0.5}
+    rmsprop = {"weight_decay": 0.01, "alpha": 0.9}
+    forms = {
+        "adam": {"optimizer": "adam", "lr": 1e-3, "weight_decay": 0.01},
+        "asam": asam,
+        "asam-3-steps": {**asam, "ascent_steps": 3},
+        "asam-p4-adam": {**asam, "base": "adam", "lr": 1e-3, "p": 4},
+        "clip-exponential": {"optimizer": "sgd", "lr": 0.1, **sgd, "clip_norm": 0.5, "schedule": "exponential:0.8"},
+        "rmsprop": {"optimizer": "rmsprop", "lr": 1e-3, "momentum": 0.5, **rmsprop},
+        "sam-2-steps-clip": {**sam, "ascent_steps": 2, "clip_norm": 0.3},
+        "sam-inf": {**sam, "p": "inf", "rho": 0.01},
+        "sam-p1": {**sam, "p": 1},
+        "sam-p1.5": {**sam, "p": 1.5},
+        "sam-p3-step": {**sam, "p": 3, "schedule": "step:0.5,2,5"},
+        "sam-rmsprop": {**sam, "base": "rmsprop", "lr": 1e-3, "momentum": 0, **rmsprop},
+    }
+    record("mlp-forms", [1, 6, 6], {"model": "mlp:16,12", "activation": "tanh", "norm": "none"}, forms)
+    groups = {
+        "asam-m4": {**asam, "m": 4},
+        "sam-m4": {**sam, "m": 4},
+        "sam-m8-2-steps-p3-clip": {**sam, "m": 8, "ascent_steps": 2, "p": 3, "clip_norm": 1.0, "label_smoothing": 0.1},
+        "sgd-m4": {"optimizer": "sgd", "lr": 0.05, **sgd, "m": 4},
+    }
+    record("cnn-groups", [2, 7, 9], {"model": "cnn:4,6", "activation": "silu", "norm": "batch"}, groups)
     record("cnn-plain", [2, 7, 9], {"model": "cnn:4,6", "activation": "silu", "norm": "none"}, extra)
 
 

@@ -10,6 +10,8 @@ pub mod compare;
 pub mod coverage;
 #[path = "support/fixture.rs"]
 pub mod fixture;
+#[path = "support/lanes.rs"]
+pub mod lanes;
 #[path = "support/layer.rs"]
 pub mod layer;
 #[path = "support/layout.rs"]

@@ -5,7 +5,8 @@
 #import shared/rng
 
 struct Gather {
-  batch: u32, examples: u32, first: u32, order: u32,
+  batch: u32, count: u32, offset: u32,                       // a group: `count` examples of the batch from `offset` on
+  examples: u32, first: u32, order: u32,
   piece_first: u32, piece_examples: u32, example_words: u32, features: u32,
   channels: u32, pixels: u32, example4: u32, stride: u32,
 }
@@ -52,15 +53,18 @@ fn image_feature(base: u32, pixel: u32, channel: u32) -> f32 {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec3u) {
-  if id.x == 0u && wg.z == 0u { clock.step = clock.next; }
-  let i = id.x % p.batch;
-  let begin = id.x / p.batch * CHUNK;
+  if id.x == 0u && wg.z == 0u {
+    clock.step = clock.next;
+    clock.offset = p.offset;
+  }
+  let i = id.x % p.count;
+  let begin = id.x / p.count * CHUNK;
   if begin >= p.example4 { return; }
-  let chosen = choose(wg.z, i);
+  let chosen = choose(wg.z, p.offset + i);
   let missing = chosen >= p.examples;
   let example = p.first + select(chosen, 0u, missing);
   if example < p.piece_first || example >= p.piece_first + p.piece_examples { return; }
-  if begin == 0u { labels[wg.z * p.batch + i] = select(all_labels[example], 0x80000000u, missing); }
+  if begin == 0u { labels[wg.z * p.count + i] = select(all_labels[example], 0x80000000u, missing); }
   let base = (example - p.piece_first) * p.example_words;
   let o = wg.z * p.stride + i * p.example4;
   for (var f = begin; f < min(begin + CHUNK, p.example4); f++) {

@@ -1,10 +1,9 @@
-// SAM's ascent (Foret et al. 2021, eq. 2 with p = 2): ascent = w + rho g / |g|, and w itself where g is zero.
+// A step of SAM's ascent (Foret et al. 2021, eq. 2 with p = 2): + rho g / |g|, and nothing where g is zero. The FIRST
+// step starts at the weights, a later one where the ascent stands.
 #import shared/rows
 #import shared/clock
-#import shared/hyper
+#import shared/ascent
 #import shared/gradient_norm
-
-struct Ascend { size4: u32, stride: u32, slices: u32, lanes: u32, table: u32 }
 
 @group(0) @binding(0) var<uniform> p: Ascend;
 @group(0) @binding(1) var<uniform> rows: Rows;
@@ -15,6 +14,7 @@ struct Ascend { size4: u32, stride: u32, slices: u32, lanes: u32, table: u32 }
 @group(0) @binding(6) var<storage, read> clock: Clock;
 @group(0) @binding(7) var<storage, read_write> ascent: array<vec4f>;
 
+override FIRST: bool = true;
 const PER_WORKGROUP = 1024u;
 
 @compute @workgroup_size(64)
@@ -31,6 +31,8 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u
   let g0 = r.work * p.stride;
   let end = min((wg.x + 1u) * PER_WORKGROUP, p.size4);
   for (var i = wg.x * PER_WORKGROUP + li; i < end; i += 64u) {
-    ascent[w0 + i] = weights[w0 + i] + scale * grads[g0 + i];
+    var start: vec4f;
+    if FIRST { start = weights[w0 + i]; } else { start = ascent[w0 + i]; }
+    ascent[w0 + i] = start + scale * grads[g0 + i];
   }
 }

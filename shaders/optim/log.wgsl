@@ -1,10 +1,11 @@
 // Closes a step (or a batch of an evaluation): adds up the examples' outcomes by a fixed tree, correct labels and flipped
-// ones apart, writes one record of the lane into the ring and moves the clock on.
+// ones apart, and writes one record of the lane into the ring. Of a step in groups it adds each to the record; the last one
+// moves the clock on, and its gradient norm stands.
 #import shared/rows
 #import shared/clock
 #import shared/gradient_norm
 
-struct Log { batch: u32, ascent_offset: u32, slices: u32, lanes: u32, ring: u32 }
+struct Log { batch: u32, whole: u32, ascent_offset: u32, slices: u32, lanes: u32, ring: u32 }
 struct Record { clean: vec4f, flipped: vec4f, grad_norm: f32, ascent_loss: f32, unused: vec2f }
 
 @group(0) @binding(0) var<uniform> p: Log;
@@ -47,6 +48,13 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u
   }
   let norm = gradient_norm(li);
   if li != 0u { return; }
-  ring[clock.step % p.ring * p.lanes + r.lane] = Record(clean_tree[0], flipped_tree[0], norm, ascent_tree[0], vec2f(0.0));
-  if wg.z == 0u { clock.next = clock.step + 1u; }
+  let slot = clock.step % p.ring * p.lanes + r.lane;
+  var record = Record(clean_tree[0], flipped_tree[0], norm, ascent_tree[0], vec2f(0.0));
+  if clock.offset > 0u {
+    record.clean += ring[slot].clean;
+    record.flipped += ring[slot].flipped;
+    record.ascent_loss += ring[slot].ascent_loss;
+  }
+  ring[slot] = record;
+  if wg.z == 0u && clock.offset + p.batch >= p.whole { clock.next = clock.step + 1u; }
 }

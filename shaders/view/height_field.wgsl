@@ -14,8 +14,8 @@ struct HeightField {
 }
 struct Hit { t: f32, found: bool }
 struct Layer { colour: vec3f, alpha: f32 }
-const STEPS = 260u;                                          // marching steps of a ray, and bisections of the last one
-const BISECTIONS = 8u;
+const STEPS = 96u;                                           // marching steps of a ray, and bisections of the last one
+const BISECTIONS = 10u;
 
 @group(0) @binding(0) var<uniform> p: HeightField;
 @group(0) @binding(1) var<uniform> rows: Rows;

@@ -23,6 +23,8 @@ struct Case {
     pixels: usize,
     order: u32,
     batch: usize,
+    /// First and number of the batch's examples that are fetched; all of them where there is none.
+    group: Option<(usize, usize)>,
     /// Examples of the order, which start at `first` of all.
     examples: usize,
     first: usize,
@@ -50,6 +52,7 @@ fn choose(case: &Case, slot: usize, i: usize) -> Option<usize> {
 fn run(case: &Case) -> bool {
     let Some(gpu) = any_gpu() else { return false };
     let Case { channels, pixels, batch, all, .. } = *case;
+    let (offset, count) = case.group.unwrap_or((0, batch));
     let features = channels * pixels;
     let rng = &mut Rng::new(features as u32, Stream::Data, all as u32);
     let values: Vec<f32> = (0..all * features)
@@ -72,15 +75,17 @@ fn run(case: &Case) -> bool {
     let seeds = bench.table(&SEEDS);
     let labels_id = bench.input("all labels", &labels);
     let scaling_id = bench.input("scaling", scaling.as_flattened());
-    let clock = bench.changed("clock", &[77, case.step]);
-    let out = bench.output("batch", SEEDS.len() * batch * example_floats);
-    let chosen = bench.output("labels", SEEDS.len() * batch);
+    let clock = bench.changed("clock", &[77, case.step, 9]);
+    let out = bench.output("batch", SEEDS.len() * count * example_floats);
+    let chosen = bench.output("labels", SEEDS.len() * count);
     for piece_first in (0..all).step_by(case.piece) {
         let piece_examples = case.piece.min(all - piece_first);
         let packed: Vec<u32> = (piece_first..piece_first + piece_examples).flat_map(pack).collect();
         let data = bench.input("piece", &packed);
         let p = Gather {
             batch: batch as u32,
+            count: count as u32,
+            offset: offset as u32,
             examples: case.examples as u32,
             first: case.first as u32,
             order: case.order,
@@ -91,20 +96,24 @@ fn run(case: &Case) -> bool {
             channels: channels as u32,
             pixels: pixels as u32,
             example4: example4 as u32,
-            stride: (batch * example4) as u32,
+            stride: (count * example4) as u32,
         };
         let overrides = [("BYTES", f64::from(u8::from(case.bytes))), ("IMAGE", f64::from(u8::from(case.image)))];
-        let groups = (batch * example4.div_ceil(64)).div_ceil(64);
+        let groups = (count * example4.div_ceil(64)).div_ceil(64);
         bench.launch(&GATHER, &overrides, &p, seeds, &[data, labels_id, scaling_id, clock, out, chosen], groups);
     }
     let ran = bench.run(gpu, 1);
 
-    assert_eq!(ran.bits(clock)[..2], [case.step, case.step], "the first kernel of a step takes over the clock");
-    let mut want = vec![Want::Exactly(0.0); SEEDS.len() * batch * example_floats];
+    assert_eq!(
+        ran.bits(clock)[..3],
+        [case.step, case.step, offset as u32],
+        "the first kernel of a step sets the clock"
+    );
+    let mut want = vec![Want::Exactly(0.0); SEEDS.len() * count * example_floats];
     let mut want_labels = Vec::new();
     for slot in 0..SEEDS.len() {
-        for i in 0..batch {
-            let example = choose(case, slot, i);
+        for i in 0..count {
+            let example = choose(case, slot, offset + i);
             want_labels.push(example.map_or(1 << 31, |e| labels[case.first + e]));
             let source = case.first + example.unwrap_or(0);
             for feature in 0..features {
@@ -112,7 +121,7 @@ fn run(case: &Case) -> bool {
                 let [mean, inverse] = scaling[channel].map(f64::from);
                 let value = (f64::from(values[source * features + feature]) - mean) * inverse;
                 let place = if case.image { pixel * padded(channels) + channel } else { feature };
-                want[(slot * batch + i) * example_floats + place] = Want::Near(value);
+                want[(slot * count + i) * example_floats + place] = Want::Near(value);
             }
         }
     }
@@ -133,6 +142,7 @@ fn batches_are_those_of_the_host_s_order() {
         pixels: 35,
         order: SHUFFLE,
         batch: 8,
+        group: None,
         examples: 50,
         first: 0,
         all: 50,
@@ -143,6 +153,8 @@ fn batches_are_those_of_the_host_s_order() {
     for step in [0, 5, 6, 13, 1000] {
         cases.push(Case { step, ..base });
         cases.push(Case { step, order: FILE, ..base });
+        cases.push(Case { step, group: Some((4, 2)), ..base });
+        cases.push(Case { step, group: Some((6, 2)), order: FILE, ..base });
     }
     for order in [SHUFFLE, FILE, ONCE] {
         for (bytes, image) in [(true, true), (true, false), (false, true), (false, false)] {

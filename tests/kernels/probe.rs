@@ -2,8 +2,8 @@
 
 use lowland::rng::{Rng, Stream};
 use lowland_reference::probe::{average, combine};
-use lowland_shaders::params::{Accumulate, AverageStatistics, Combine};
-use lowland_shaders::{ACCUMULATE, AVERAGE_STATISTICS, COMBINE};
+use lowland_shaders::params::{AddGradients, AverageStatistics, Combine};
+use lowland_shaders::{ADD_GRADIENTS, AVERAGE_STATISTICS, COMBINE};
 use lowland_tests::bench::{Bench, SENTINEL};
 use lowland_tests::compare::{Tolerance, Want, check, exactly, near, within};
 use lowland_tests::layer::uniform;
@@ -59,7 +59,7 @@ fn sums_of_weights_gradients_and_statistics() {
         let before = values(rng, SLOTS * n);
         let sum = bench.changed("sum", &before);
         let from = bench.input("grads", &grads);
-        bench.launch(&ACCUMULATE, &[], &Accumulate { size4, stride: size4 }, rows, &[from, sum], n.div_ceil(2048));
+        bench.launch(&ADD_GRADIENTS, &[], &AddGradients { size4, stride: size4 }, rows, &[from, sum], n.div_ceil(2048));
         let ran = bench.run(gpu, 1);
 
         let want = by_slot(n, 0, |slot| match slot {
@@ -80,7 +80,7 @@ fn sums_of_weights_gradients_and_statistics() {
             let mut bench = Bench::default();
             let rows = bench.table(&ROWS);
             let from = bench.input("batch", &batch);
-            let clock = bench.changed("clock", &[step, 99]);
+            let clock = bench.changed("clock", &[step, 99, 0]);
             let mean = bench.changed("mean", &before);
             let p = AverageStatistics { size4 };
             bench.launch(&AVERAGE_STATISTICS, &[], &p, rows, &[from, clock, mean], n.div_ceil(256));

@@ -33,13 +33,17 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("global average pool", &["global_avg_pool_forward", "global_avg_pool_backward"]),
     ("loss", &["softmax_cross_entropy"]),
     ("norm and ascent", &["norm_squares", "ascend"]),
+    ("ascent in any norm", &["ascent_extremes", "ascent_powers", "ascend_p"]),
     ("sgd", &["sgd"]),
-    ("adamw", &["adamw"]),
+    ("adam", &["adam"]),
+    ("rmsprop", &["rmsprop"]),
+    ("clip", &["clip"]),
+    ("accumulate", &["accumulate"]),
     ("log", &["log"]),
     ("gather", &["gather"]),
     ("init", &["init"]),
     ("height field", &["height_field"]),
-    ("sums of weights", &["combine", "accumulate", "average_statistics"]),
+    ("sums of weights", &["combine", "add_gradients", "average_statistics"]),
 ];
 
 static LAUNCHED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());

@@ -190,8 +190,12 @@ impl<'a> LayerCase<'a> {
             running: running_floats,
         };
         let node = Node { index: 3, input, output, parameters, running: running_places };
-        let pass =
-            Pass { weights: bench.input("weights", &weight_arena), rows: bench.table(&slots.rows), mode: self.mode };
+        let pass = Pass {
+            weights: bench.input("weights", &weight_arena),
+            rows: bench.table(&slots.rows),
+            mode: self.mode,
+            batch: self.batch,
+        };
         let mut scratch = HashMap::new();
         let mut emitter = Emitter {
             recording: &mut bench.recording,

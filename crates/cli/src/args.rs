@@ -232,15 +232,6 @@ pub struct SharpnessArgs {
     /// Checkpoints
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// The norm of the ascent: 1 to inf
-    #[arg(long, default_value_t = 2.0)]
-    pub p: f64,
-    /// Steps of the ascent, of rho / N each
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub ascent_steps: u32,
-    /// Every N consecutive examples climb by themselves [default: all together]
-    #[arg(long, value_name = "N")]
-    pub m: Option<usize>,
     #[command(flatten)]
     pub probe: ProbeCommon,
 }

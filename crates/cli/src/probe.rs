@@ -119,11 +119,12 @@ fn surface(args: &SurfaceArgs, matches: &ArgMatches) -> Result<ExitCode> {
 }
 
 fn sharpness(args: &SharpnessArgs, matches: &ArgMatches) -> Result<ExitCode> {
+    let config = &args.probe.config;
     let options = SharpnessOptions {
-        rho: decimal(args.probe.config.rho),
-        p: args.p,
-        ascent_steps: args.ascent_steps,
-        m: args.m,
+        rho: config.rho.map_or(0.05, decimal),
+        p: decimal(config.p.get()),
+        ascent_steps: config.ascent_steps,
+        m: config.m,
     };
     // Every number is looked at before any file is.
     SharpnessOptions { m: None, ..options }.check(1)?;

@@ -162,14 +162,14 @@ impl HeightField {
             let h = self.surface(at[0], at[1]);
             (at[2] - h * self.scale, h >= 0.0)
         };
-        let dt = (far - near) / 260.0;
+        let dt = (far - near) / 96.0;
         let mut before = None;
-        for i in 0..=260 {
+        for i in 0..=96 {
             let t = near + dt * f64::from(i);
             let (now, known) = above(t);
             if let Some(before) = before.filter(|before| known && now * before <= 0.0) {
                 let (mut a, mut b) = (t - dt, t);
-                for _ in 0..8 {
+                for _ in 0..10 {
                     let middle = 0.5 * (a + b);
                     if above(middle).0 * before > 0.0 { a = middle } else { b = middle }
                 }

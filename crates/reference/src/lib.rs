@@ -10,6 +10,7 @@
 #![allow(clippy::needless_range_loop, reason = "the indices of a formula are easier to check than iterators")]
 
 pub mod activation;
+pub mod ascent;
 pub mod batch_norm;
 pub mod conv;
 pub mod dense;

@@ -1,4 +1,4 @@
-//! Optimizers: SAM's ascent, the base steps as PyTorch has them, schedules.
+//! The base steps as PyTorch has them, clipping, schedules.
 use std::f64::consts::PI;
 
 /// `|v|_2`, without overflow or underflow of the squares.
@@ -11,15 +11,6 @@ pub fn l2_norm(values: &[f64]) -> f64 {
         return largest;
     }
     largest * values.iter().map(|value| (value / largest).powi(2)).sum::<f64>().sqrt()
-}
-
-/// SAM's perturbation `e = rho g / |g|_2` over all parameters together; 0 where the gradient is 0.
-pub fn sam_ascent(gradient: &[f64], rho: f64) -> Vec<f64> {
-    let norm = l2_norm(gradient);
-    if norm == 0.0 {
-        return vec![0.0; gradient.len()];
-    }
-    gradient.iter().map(|g| rho * (g / norm)).collect()
 }
 
 /// Settings of `torch.optim.SGD`.
@@ -62,18 +53,26 @@ impl Sgd {
     }
 }
 
-/// Settings of `torch.optim.AdamW` (Loshchilov and Hutter 2019).
+/// `g min(1, most / (|g|_2 + 1e-6))`, as `torch.nn.utils.clip_grad_norm_`.
+pub fn clip(gradient: &mut [f64], most: f64) {
+    let scale = (most / (l2_norm(gradient) + 1e-6)).min(1.0);
+    gradient.iter_mut().for_each(|g| *g *= scale);
+}
+
+/// Settings of `torch.optim.Adam` (Kingma and Ba 2015) and `torch.optim.AdamW` (Loshchilov and Hutter 2019).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamW {
+pub struct Adam {
     /// Decay rates of the first and second moment.
     pub betas: [f64; 2],
     /// Added to the root of the second moment.
     pub eps: f64,
-    /// Decoupled: `w` shrinks by `lr decay w`, the moments never see it.
+    /// Times the weight.
     pub weight_decay: f64,
+    /// Whether `w` shrinks by `lr decay w` (AdamW), or the decay is added to the gradient (Adam).
+    pub decoupled: bool,
 }
 
-/// What AdamW remembers; all zeros before the first step.
+/// What Adam remembers; all zeros before the first step.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Moments {
     /// Running mean of the gradient.
@@ -84,8 +83,8 @@ pub struct Moments {
     pub steps: i32,
 }
 
-impl AdamW {
-    /// `w -= lr decay w`; `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`;
+impl Adam {
+    /// `w -= lr decay w`, or `g += decay w`; `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`;
     /// `w -= lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps)` in step `t = 1, 2, ...`.
     pub fn step(&self, lr: f64, weights: &mut [f64], gradient: &[f64], moments: &mut Moments) {
         assert_eq!(weights.len(), gradient.len());
@@ -96,16 +95,49 @@ impl AdamW {
         let (first_correction, second_correction) = (1.0 - b1.powi(moments.steps), 1.0 - b2.powi(moments.steps));
         for (i, (w, g)) in weights.iter_mut().zip(gradient).enumerate() {
             let (m, v) = (&mut moments.first[i], &mut moments.second[i]);
+            let g = if self.decoupled { *g } else { g + self.weight_decay * *w };
             *m = b1 * *m + (1.0 - b1) * g;
             *v = b2 * *v + (1.0 - b2) * g * g;
-            *w -= lr * self.weight_decay * *w;
+            if self.decoupled {
+                *w -= lr * self.weight_decay * *w;
+            }
             *w -= lr / first_correction * *m / ((*v / second_correction).sqrt() + self.eps);
         }
     }
 }
 
+/// Settings of `torch.optim.RMSprop`, not centred.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RmsProp {
+    /// Decay rate of the mean of squares.
+    pub alpha: f64,
+    /// Added to its root.
+    pub eps: f64,
+    /// Share of the buffer that is kept.
+    pub momentum: f64,
+    /// Times the weight, added to the gradient.
+    pub weight_decay: f64,
+}
+
+impl RmsProp {
+    /// `d = g + decay w`; `v = alpha v + (1 - alpha) d^2`; `b = momentum b + d / (sqrt(v) + eps)`; `w -= lr b`.
+    pub fn step(&self, lr: f64, weights: &mut [f64], gradient: &[f64], moments: &mut Moments) {
+        assert_eq!(weights.len(), gradient.len());
+        moments.first.resize(weights.len(), 0.0);
+        moments.second.resize(weights.len(), 0.0);
+        moments.steps += 1;
+        for (i, (w, g)) in weights.iter_mut().zip(gradient).enumerate() {
+            let (b, v) = (&mut moments.first[i], &mut moments.second[i]);
+            let d = g + self.weight_decay * *w;
+            *v = self.alpha * *v + (1.0 - self.alpha) * d * d;
+            *b = self.momentum * *b + d / (v.sqrt() + self.eps);
+            *w -= lr * *b;
+        }
+    }
+}
+
 /// How the learning rate changes over a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Schedule {
     /// `lr`
     Constant,
@@ -114,14 +146,30 @@ pub enum Schedule {
         /// Steps of the whole run.
         total: u64,
     },
+    /// `lr factor^k` after `k` of the milestones.
+    Step {
+        /// Factor.
+        factor: f64,
+        /// Epochs.
+        milestones: Vec<u64>,
+    },
+    /// `lr factor^epoch`
+    Exponential {
+        /// Factor.
+        factor: f64,
+    },
 }
 
-/// The learning rate of step `t` (from 0): the schedule's at `t`, times `(t + 1) / warmup` while `t < warmup`.
-pub fn learning_rate(schedule: Schedule, lr: f64, warmup: u64, t: u64) -> f64 {
+/// The learning rate of step `t` (from 0) in `epoch`: the schedule's there, times `(t + 1) / warmup` while `t < warmup`.
+pub fn learning_rate(schedule: &Schedule, lr: f64, warmup: u64, t: u64, epoch: u64) -> f64 {
     let warm = if t < warmup { (t + 1) as f64 / warmup as f64 } else { 1.0 };
     let scheduled = match schedule {
         Schedule::Constant => lr,
-        Schedule::Cosine { total } => 0.5 * lr * (1.0 + (PI * t as f64 / total as f64).cos()),
+        Schedule::Cosine { total } => 0.5 * lr * (1.0 + (PI * t as f64 / *total as f64).cos()),
+        Schedule::Step { factor, milestones } => {
+            lr * factor.powi(milestones.iter().filter(|m| **m <= epoch).count() as i32)
+        }
+        Schedule::Exponential { factor } => lr * factor.powi(epoch as i32),
     };
     warm * scheduled
 }
@@ -129,7 +177,7 @@ pub fn learning_rate(schedule: Schedule, lr: f64, warmup: u64, t: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Random, assert_close};
+    use crate::testing::assert_close;
 
     #[test]
     fn the_norm_survives_extremes() {
@@ -139,51 +187,6 @@ mod tests {
         assert_eq!(l2_norm(&[]), 0.0);
         assert_eq!(l2_norm(&[1.0, f64::NEG_INFINITY]), f64::INFINITY);
         assert!(l2_norm(&[0.0, f64::NAN]).is_nan());
-    }
-
-    /// `L = w^T A w / 2`, `A = diag(10, 1)`, `w = (1, 2)`, rho 0.1: everything in closed form.
-    #[test]
-    fn sam_on_a_quadratic() {
-        let a = [10.0, 1.0];
-        let gradient = |w: [f64; 2]| [a[0] * w[0], a[1] * w[1]];
-        let mut w = [1.0, 2.0];
-        let e = sam_ascent(&gradient(w), 0.1);
-        assert_close(&e, &[0.0980580676, 0.0196116135], 5e-11);
-        let sam = gradient([w[0] + e[0], w[1] + e[1]]);
-        assert_close(&sam, &[10.98058068, 2.01961161], 5e-9);
-        let sgd = Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-        sgd.step(0.05, &mut w, &sam, &mut None);
-        assert_close(&w, &[1.0 - 0.549029034, 2.0 - 0.1009805805], 5e-10);
-    }
-
-    /// In one dimension, curvature `L`, SAM ends in the cycle `w = +-lr rho L / (2 - lr L)`.
-    #[test]
-    fn sam_on_a_parabola_ends_in_its_cycle() {
-        let (curvature, lr, rho) = (10.0, 0.05, 0.1);
-        let sgd = Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-        let mut w = [0.7];
-        for _ in 0..200 {
-            let e = sam_ascent(&[curvature * w[0]], rho);
-            let sam = [curvature * (w[0] + e[0])];
-            sgd.step(lr, &mut w, &sam, &mut None);
-        }
-        assert!((w[0].abs() - 1.0 / 30.0).abs() < 1e-12, "{}", w[0]);
-    }
-
-    #[test]
-    fn the_ascent_has_length_rho_and_climbs_best() {
-        let mut random = Random::new(7);
-        let gradient = random.tensor(&[9]).data;
-        let dot = |e: &[f64]| -> f64 { e.iter().zip(&gradient).map(|(e, g)| e * g).sum() };
-        let e = sam_ascent(&gradient, 0.3);
-        assert!((l2_norm(&e) - 0.3).abs() < 1e-15);
-        assert!((dot(&e) - 0.3 * l2_norm(&gradient)).abs() < 1e-15);
-        for _ in 0..100 {
-            assert!(dot(&sam_ascent(&random.tensor(&[9]).data, 0.3)) < dot(&e));
-        }
-        let tiny: Vec<f64> = gradient.iter().map(|g| g * 1e-200).collect();
-        assert_close(&sam_ascent(&tiny, 0.3), &e, 1e-15);
-        assert_eq!(sam_ascent(&[0.0, -0.0], 0.3), [0.0, 0.0]);
     }
 
     #[test]
@@ -207,7 +210,7 @@ mod tests {
 
     #[test]
     fn adamw_done_by_hand() {
-        let adamw = AdamW { betas: [0.9, 0.99], eps: 0.5, weight_decay: 0.1 };
+        let adamw = Adam { betas: [0.9, 0.99], eps: 0.5, weight_decay: 0.1, decoupled: true };
         let (mut w, mut moments) = ([1.0], Moments::default());
         // Step 1: m and v corrected are g = 2 and g^2 = 4: w = 0.99 - 0.1 * 2 / 2.5.
         adamw.step(0.1, &mut w, &[2.0], &mut moments);
@@ -216,14 +219,43 @@ mod tests {
         adamw.step(0.1, &mut w, &[-1.0], &mut moments);
         let expected = 0.91 * 0.99 - 0.1 * (0.08 / 0.19) / ((0.0496f64 / 0.0199).sqrt() + 0.5);
         assert_close(&w, &[expected], 1e-15);
+        // Coupled, the same decay: g = 2 + 0.1.
+        let (mut w, mut moments) = ([1.0], Moments::default());
+        Adam { decoupled: false, ..adamw }.step(0.1, &mut w, &[2.0], &mut moments);
+        assert_close(&w, &[1.0 - 0.1 * 2.1 / 2.6], 1e-15);
+    }
+
+    #[test]
+    fn rmsprop_done_by_hand() {
+        let rmsprop = RmsProp { alpha: 0.75, eps: 0.5, momentum: 0.5, weight_decay: 1.0 };
+        let (mut w, mut moments) = ([1.0], Moments::default());
+        // d = 2, v = 1, b = 2 / 1.5.
+        rmsprop.step(0.3, &mut w, &[1.0], &mut moments);
+        assert_close(&w, &[0.6], 1e-15);
+        // d = 1, v = 0.75 + 0.25 = 1, b = 2 / 3 + 1 / 1.5.
+        rmsprop.step(0.3, &mut w, &[0.4], &mut moments);
+        assert_close(&w, &[0.2], 1e-15);
+    }
+
+    #[test]
+    fn clipping_shortens_and_never_lengthens() {
+        let mut gradient = [3.0, -4.0];
+        clip(&mut gradient, 1.0);
+        assert_close(&gradient, &[0.6, -0.8], 2e-7);
+        clip(&mut gradient, 2.0);
+        assert_close(&gradient, &[0.6, -0.8], 2e-7);
     }
 
     #[test]
     fn schedules_at_their_ends() {
         let cosine = Schedule::Cosine { total: 20 };
-        let at = |t| learning_rate(cosine, 0.2, 0, t);
+        let at = |t| learning_rate(&cosine, 0.2, 0, t, 0);
         assert_close(&[at(0), at(5), at(10), at(20)], &[0.2, 0.1 * (1.0 + 0.5f64.sqrt()), 0.1, 0.0], 1e-15);
-        let warm = |t| learning_rate(Schedule::Constant, 0.2, 4, t);
+        let warm = |t| learning_rate(&Schedule::Constant, 0.2, 4, t, 0);
         assert_close(&[warm(0), warm(1), warm(3), warm(4), warm(9)], &[0.05, 0.1, 0.2, 0.2, 0.2], 1e-15);
+        let steps = Schedule::Step { factor: 0.5, milestones: vec![2, 5] };
+        assert_close(&[1, 2, 5].map(|epoch| learning_rate(&steps, 0.2, 0, 0, epoch)), &[0.2, 0.1, 0.05], 1e-15);
+        let powers = Schedule::Exponential { factor: 0.5 };
+        assert_close(&[0, 1, 3].map(|epoch| learning_rate(&powers, 0.2, 0, 0, epoch)), &[0.2, 0.1, 0.025], 1e-15);
     }
 }

@@ -43,6 +43,14 @@ impl Tensor {
         [self.shape[0], self.shape[1], self.shape[2..].iter().product()]
     }
 
+    /// Some of the examples of `[n, ...]`.
+    pub fn examples(&self, range: std::ops::Range<usize>) -> Self {
+        let size = self.data.len() / self.shape[0].max(1);
+        let mut shape = self.shape.clone();
+        shape[0] = range.len();
+        Self::new(&shape, self.data[range.start * size..range.end * size].to_vec())
+    }
+
     /// A copy with `function` applied to each value.
     pub fn map(&self, function: impl Fn(f64) -> f64) -> Self {
         Self { shape: self.shape.clone(), data: self.data.iter().map(|&value| function(value)).collect() }

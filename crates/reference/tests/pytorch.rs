@@ -3,7 +3,7 @@
 //! Both sides are float64, so they differ by rounding alone; a wrong formula differs in the first digits.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken fixture is a failed test")]
 
-use lowland_reference::optim::{AdamW, Schedule, Sgd};
+use lowland_reference::optim::{Adam, RmsProp, Schedule, Sgd};
 use lowland_reference::train::{Base, Settings, Trainer};
 use lowland_reference::{Activation, Network, Tensor};
 use safetensors::{Dtype, SafeTensors};
@@ -60,26 +60,48 @@ fn network(description: &Value) -> Network {
     }
 }
 
-fn settings(case: &Value) -> Settings {
-    let sam = case["optimizer"] == "sam";
-    let base = if sam { &case["base"] } else { &case["optimizer"] };
-    let weight_decay = number(case, "weight_decay", 0.0);
-    let base = if base == "adamw" {
-        Base::AdamW(AdamW { betas: [0.9, 0.999], eps: 1e-8, weight_decay })
-    } else {
-        assert_eq!(base, "sgd");
-        let nesterov = case.get("nesterov").is_some_and(|value| value == true);
-        let dampening = number(case, "dampening", 0.0);
-        Base::Sgd(Sgd { momentum: number(case, "momentum", 0.0), dampening, nesterov, weight_decay })
+fn schedule(text: &str, total: u64) -> Schedule {
+    let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
+    let numbers: Vec<f64> = rest.split(',').filter_map(|number| number.parse().ok()).collect();
+    match kind {
+        "constant" => Schedule::Constant,
+        "cosine" => Schedule::Cosine { total },
+        "step" => {
+            Schedule::Step { factor: numbers[0], milestones: numbers[1..].iter().map(|epoch| *epoch as u64).collect() }
+        }
+        "exponential" => Schedule::Exponential { factor: numbers[0] },
+        other => panic!("{other}"),
+    }
+}
+
+fn settings(case: &Value, epoch: usize) -> Settings {
+    let climbs = ["sam", "asam"].iter().any(|name| case["optimizer"] == *name);
+    let base = if climbs { &case["base"] } else { &case["optimizer"] };
+    let (weight_decay, momentum) = (number(case, "weight_decay", 0.0), number(case, "momentum", 0.0));
+    let adam = Adam { betas: [0.9, 0.999], eps: 1e-8, weight_decay, decoupled: base == "adamw" };
+    let base = match base.as_str().unwrap() {
+        "adam" | "adamw" => Base::Adam(adam),
+        "rmsprop" => Base::RmsProp(RmsProp { alpha: number(case, "alpha", 0.99), eps: 1e-8, momentum, weight_decay }),
+        "sgd" => {
+            let nesterov = case.get("nesterov").is_some_and(|value| value == true);
+            Base::Sgd(Sgd { momentum, dampening: number(case, "dampening", 0.0), nesterov, weight_decay })
+        }
+        other => panic!("{other}"),
     };
     let total = number(case, "steps", 0.0) as u64;
     Settings {
         base,
-        rho: if sam { number(case, "rho", 0.0) } else { 0.0 },
+        rho: if climbs { number(case, "rho", 0.0) } else { 0.0 },
+        p: if case["p"] == "inf" { f64::INFINITY } else { number(case, "p", 2.0) },
+        adaptive: case["optimizer"] == "asam",
+        ascent_steps: number(case, "ascent_steps", 1.0) as u32,
+        m: number(case, "m", 0.0) as usize,
+        clip_norm: case.get("clip_norm").map(|value| value.as_f64().unwrap()),
         lr: number(case, "lr", 0.0),
-        schedule: if case["schedule"] == "cosine" { Schedule::Cosine { total } } else { Schedule::Constant },
+        schedule: schedule(case["schedule"].as_str().unwrap_or("constant"), total),
         warmup: number(case, "warmup", 0.0) as u64,
         smoothing: number(case, "label_smoothing", 0.0),
+        epoch,
     }
 }
 
@@ -120,7 +142,8 @@ fn follow(file: &str, expected_cases: &[&str]) {
         let network = network(&fixture.network);
         let initial = |(name, _): &(String, _)| fixture.tensors[&format!("init/{name}")].clone();
         let initial = network.parameters().iter().map(initial).collect();
-        let mut trainer = Trainer::new(network.clone(), settings(config), initial);
+        let mut trainer =
+            Trainer::new(network.clone(), settings(config, fixture.tensors["labels"].data.len()), initial);
         let (steps, size) = (number(config, "steps", 0.0) as usize, number(config, "batch", 0.0) as usize);
         let mut records = Vec::new();
         for step in 0..steps {
@@ -135,7 +158,7 @@ fn follow(file: &str, expected_cases: &[&str]) {
         compare("steps", &column(|r| r.grad_norm), format!("{case}/grad_norm"));
         compare("steps", &column(|r| r.lr), format!("{case}/lr"));
         let sam_loss: Vec<f64> = records.iter().filter_map(|r| r.sam_loss).collect();
-        assert_eq!(!sam_loss.is_empty(), config["optimizer"] == "sam");
+        assert_eq!(!sam_loss.is_empty(), trainer.settings.rho != 0.0);
         if !sam_loss.is_empty() {
             compare("steps", &sam_loss, format!("{case}/sam_loss"));
         }
@@ -145,7 +168,7 @@ fn follow(file: &str, expected_cases: &[&str]) {
         for ((name, _), running) in network.norms().iter().zip(&trainer.running) {
             compare("statistics", &running.mean, format!("{case}/final/{name}.running_mean"));
             compare("statistics", &running.variance, format!("{case}/final/{name}.running_var"));
-            compare("count", &[trainer.steps as f64], format!("{case}/final/{name}.num_batches_tracked"));
+            compare("count", &[trainer.batches as f64], format!("{case}/final/{name}.num_batches_tracked"));
         }
         let (x, labels) = batch(&fixture, 0..fixture.tensors["labels"].data.len());
         let (loss, accuracy) = trainer.evaluate(&x, &labels);
@@ -173,4 +196,30 @@ fn mlp_with_batch_norm() {
 #[test]
 fn cnn_without_norm() {
     follow("cnn-plain", &["sam-adamw-smoothing", "sgd-dampening-warmup"]);
+}
+
+#[test]
+fn every_form_of_the_optimizers() {
+    follow(
+        "mlp-forms",
+        &[
+            "adam",
+            "asam",
+            "asam-3-steps",
+            "asam-p4-adam",
+            "clip-exponential",
+            "rmsprop",
+            "sam-2-steps-clip",
+            "sam-inf",
+            "sam-p1",
+            "sam-p1.5",
+            "sam-p3-step",
+            "sam-rmsprop",
+        ],
+    );
+}
+
+#[test]
+fn groups_of_the_batch() {
+    follow("cnn-groups", &["asam-m4", "sam-m4", "sam-m8-2-steps-p3-clip", "sgd-m4"]);
 }

@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_configuration_survives_json() {
-        let config = Config { rho: 0.2, model: Some("mlp:8".into()), seeds: 3, ..Config::default() };
+        let config = Config { rho: Some(0.2), model: Some("mlp:8".into()), seeds: 3, ..Config::default() };
         let text = Value::Object(config.to_object()).to_string();
         assert_eq!(Config::from_json(&text, "x").unwrap(), config);
         assert_eq!(Config::from_header(&config.to_header(), "x").unwrap().0, config);
@@ -122,7 +122,7 @@ mod tests {
             Config::from_json(text, "my.json").unwrap_err().to_string().contains("my.json: there is no setting 'rhoo'")
         );
         let (config, unknown) = Config::from_header(text, "x").unwrap();
-        assert_eq!((config.rho, unknown), (0.1, vec!["rhoo".to_owned()]));
+        assert_eq!((config.rho, unknown), (Some(0.1), vec!["rhoo".to_owned()]));
     }
 
     #[test]

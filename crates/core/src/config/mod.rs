@@ -1,11 +1,12 @@
 //! The one configuration: command-line flags, JSON file, page URL and checkpoint header are all this struct.
 
+mod choices;
 mod json;
 mod resolve;
 
+pub use choices::{Activation, Base, Betas, Exponent, Norm, Normalize, Order, Schedule};
 pub use resolve::{Command, LaneConfig};
 
-use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -65,18 +66,18 @@ pub struct Config {
     #[cfg_attr(feature = "clap", arg(long, value_name = "FILE", help_heading = "Model"))]
     pub init: Option<PathBuf>,
 
-    /// Optimizer: sgd, adamw or sam; a comma list in compare [default: sgd; compare: sgd,sam]
+    /// Optimizer: sgd, adam, adamw, rmsprop, sam or asam; a comma list in compare [default: sgd; compare: sgd,sam]
     #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimizer"))]
     pub optimizer: Option<String>,
-    /// Base optimizer of sam: sgd or adamw
+    /// Base optimizer of sam and asam
     #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t = Base::Sgd, help_heading = "Optimizer"))]
     pub base: Base,
-    /// Learning rate [default: 0.1; 0.001 for adamw]
+    /// Learning rate [default: 0.1; 0.001 for adam and adamw, 0.01 for rmsprop]
     #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimizer"))]
     pub lr: Option<f32>,
-    /// Momentum of SGD
-    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.9, help_heading = "Optimizer"))]
-    pub momentum: f32,
+    /// Momentum of SGD and RMSprop [default: 0.9; 0 for rmsprop]
+    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimizer"))]
+    pub momentum: Option<f32>,
     /// Nesterov momentum
     #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimizer"))]
     pub nesterov: bool,
@@ -86,21 +87,36 @@ pub struct Config {
     /// Decay rates of Adam's moments
     #[cfg_attr(feature = "clap", arg(long, default_value_t = Betas::default(), value_name = "B1,B2", help_heading = "Optimizer"))]
     pub betas: Betas,
-    /// Adam's term in the denominator
+    /// Decay rate of RMSprop's mean of squares
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.99, help_heading = "Optimizer"))]
+    pub alpha: f32,
+    /// Term in the denominator of Adam and RMSprop
     #[cfg_attr(feature = "clap", arg(long, default_value_t = 1e-8, help_heading = "Optimizer"))]
     pub eps: f32,
     /// Weight decay, in the base step
     #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.0, value_name = "F", help_heading = "Optimizer"))]
     pub weight_decay: f32,
-    /// Learning-rate schedule: constant or cosine
-    #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t = Schedule::Constant, help_heading = "Optimizer"))]
+    /// Scale the final gradient down to this L2 norm, before decay [default: as it is]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "NORM", help_heading = "Optimizer"))]
+    pub clip_norm: Option<f32>,
+    /// Learning-rate schedule: constant, cosine, step:FACTOR,EPOCH,EPOCH... or exponential:FACTOR (an epoch)
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = Schedule::Constant, help_heading = "Optimizer"))]
     pub schedule: Schedule,
     /// Steps of linear warm-up
     #[cfg_attr(feature = "clap", arg(long, default_value_t = 0, value_name = "STEPS", help_heading = "Optimizer"))]
     pub warmup: u64,
-    /// Radius of SAM's ascent; 0 is the base optimizer itself
-    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.05, help_heading = "Optimizer"))]
-    pub rho: f32,
+    /// Radius of SAM's ascent; 0 is the base optimizer itself [default: 0.05; 0.5 for asam]
+    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimizer"))]
+    pub rho: Option<f32>,
+    /// Norm of the ascent: 1 to inf
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = Exponent::default(), help_heading = "Optimizer"))]
+    pub p: Exponent,
+    /// Steps of the ascent, of rho / N each
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 1, value_name = "N", help_heading = "Optimizer"))]
+    pub ascent_steps: u32,
+    /// m-sharpness: every N consecutive examples of a batch climb by themselves [default: the batch]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Optimizer"))]
+    pub m: Option<usize>,
     /// A lane of compare with its own settings: "LABEL: key=value ..." (repeatable)
     #[cfg_attr(feature = "clap", arg(long = "lane", value_name = "LANE", help_heading = "Optimizer"))]
     pub lane: Vec<String>,
@@ -134,137 +150,6 @@ pub struct Config {
     pub checkpoint_every: Option<u64>,
 }
 
-/// How inputs are scaled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum Normalize {
-    /// As they are.
-    None,
-    /// x / 255.
-    Unit,
-    /// x / 255, minus the mean over the standard deviation per channel of the training images used.
-    Standard,
-}
-
-/// In which order an epoch visits the examples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// A new permutation each epoch, the short rest dropped.
-    Shuffle,
-    /// Step t takes examples t * batch .. t * batch + batch - 1, modulo the set.
-    File,
-}
-
-/// Activation functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// max(z, 0)
-    Relu,
-    /// max(z, 0.01 z)
-    LeakyRelu,
-    /// z Phi(z), with the exact normal distribution
-    Gelu,
-    /// z / (1 + exp(-z))
-    Silu,
-    /// tanh z
-    Tanh,
-}
-
-/// Normalisation layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum Norm {
-    /// No normalisation.
-    None,
-    /// Batch normalisation (Ioffe and Szegedy 2015).
-    Batch,
-}
-
-/// Base optimizers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum Base {
-    /// Stochastic gradient descent with momentum.
-    Sgd,
-    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
-    #[cfg_attr(feature = "clap", value(name = "adamw"))]
-    #[serde(rename = "adamw")]
-    AdamW,
-}
-
-/// Learning-rate schedules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// The same all along.
-    Constant,
-    /// Half a cosine over the lane's steps, down to 0.
-    Cosine,
-}
-
-/// Decay rates of Adam's first and second moment.
-///
-/// JSON has them as two numbers, flags and lanes as `0.9,0.999`; both are read everywhere.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "BetasForm", into = "(f32, f32)")]
-pub struct Betas(pub f32, pub f32);
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "two numbers, such as [0.9, 0.999], are expected")]
-enum BetasForm {
-    Pair(f32, f32),
-    Text(String),
-}
-
-impl TryFrom<BetasForm> for Betas {
-    type Error = Error;
-
-    fn try_from(form: BetasForm) -> Result<Self> {
-        match form {
-            BetasForm::Pair(first, second) => Ok(Self(first, second)),
-            BetasForm::Text(text) => text.parse(),
-        }
-    }
-}
-
-impl From<Betas> for (f32, f32) {
-    fn from(betas: Betas) -> Self {
-        (betas.0, betas.1)
-    }
-}
-
-impl Default for Betas {
-    fn default() -> Self {
-        Self(0.9, 0.999)
-    }
-}
-
-impl std::fmt::Display for Betas {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{},{}", self.0, self.1)
-    }
-}
-
-impl std::str::FromStr for Betas {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let numbers: Option<Vec<f32>> = text.split(',').map(|n| n.trim().parse().ok()).collect();
-        match numbers.as_deref() {
-            Some([first, second]) => Ok(Self(*first, *second)),
-            _ => Err(Error::input(format!("betas '{text}' are not two numbers; write them as 0.9,0.999"))),
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -287,15 +172,20 @@ impl Default for Config {
             optimizer: None,
             base: Base::Sgd,
             lr: None,
-            momentum: 0.9,
+            momentum: None,
             nesterov: false,
             dampening: 0.0,
             betas: Betas::default(),
+            alpha: 0.99,
             eps: 1e-8,
             weight_decay: 0.0,
+            clip_norm: None,
             schedule: Schedule::Constant,
             warmup: 0,
-            rho: 0.05,
+            rho: None,
+            p: Exponent::default(),
+            ascent_steps: 1,
+            m: None,
             lane: Vec::new(),
             equal_compute: false,
             batch: None,

@@ -4,13 +4,13 @@ use super::json::value_of;
 use super::{Base, Config, Order};
 use crate::data::{Dataset, Shape};
 use crate::model::Model;
-use crate::optim::{AdamW, BaseStep, Optimizer, Schedule, Sgd};
+use crate::optim::{Adam, Ascent, BaseStep, Epochs, Optimizer, RmsProp, Schedule, Sgd};
 use crate::train::{Lane, Setup};
 use crate::{Error, Result};
 use serde_json::Map;
 
 /// The settings that a `--lane` may have of its own.
-const LANE_KEYS: [&str; 16] = [
+pub const LANE_KEYS: [&str; 21] = [
     "optimizer",
     "base",
     "lr",
@@ -18,18 +18,23 @@ const LANE_KEYS: [&str; 16] = [
     "nesterov",
     "dampening",
     "betas",
+    "alpha",
     "eps",
     "weight_decay",
+    "clip_norm",
     "schedule",
     "warmup",
     "rho",
+    "p",
+    "ascent_steps",
+    "m",
     "label_smoothing",
     "batch",
     "epochs",
     "steps",
 ];
 /// The names that `--optimizer` takes.
-const OPTIMIZERS: [&str; 3] = ["sgd", "adamw", "sam"];
+const OPTIMIZERS: [&str; 6] = ["sgd", "adam", "adamw", "rmsprop", "sam", "asam"];
 
 /// A lane before seeds: its label and its own settings.
 #[derive(Clone, Debug)]
@@ -61,14 +66,22 @@ impl Config {
             }
             Err(Error::input(format!("{name} is {value}; it must be {range}.")))
         };
-        f("rho", self.rho, self.rho >= 0.0, "a number from 0 on (0 is the base optimizer itself)")?;
+        if let Some(rho) = self.rho {
+            f("rho", rho, rho >= 0.0, "a number from 0 on (0 is the base optimizer itself)")?;
+        }
+        if let Some(norm) = self.clip_norm {
+            f("clip-norm", norm, norm > 0.0, "a number above 0")?;
+        }
         if let Some(lr) = self.lr {
             f("lr", lr, lr >= 0.0, "a number from 0 on")?;
         }
         if let Some(noise) = self.data_noise {
             f("data-noise", noise, noise >= 0.0, "a standard deviation from 0 on")?;
         }
-        f("momentum", self.momentum, (0.0..1.0).contains(&self.momentum), "from 0 to below 1")?;
+        if let Some(momentum) = self.momentum {
+            f("momentum", momentum, (0.0..1.0).contains(&momentum), "from 0 to below 1")?;
+        }
+        f("alpha", self.alpha, (0.0..1.0).contains(&self.alpha), "from 0 to below 1")?;
         f("dampening", self.dampening, (0.0..=1.0).contains(&self.dampening), "from 0 to 1")?;
         f("weight-decay", self.weight_decay, self.weight_decay >= 0.0, "a number from 0 on")?;
         f("eps", self.eps, self.eps >= 0.0, "a number from 0 on")?;
@@ -78,11 +91,13 @@ impl Config {
         for beta in [self.betas.0, self.betas.1] {
             f("betas", beta, (0.0..1.0).contains(&beta), "two numbers from 0 to below 1")?;
         }
-        if self.nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
+        if self.nesterov && (self.momentum == Some(0.0) || self.dampening != 0.0) {
             return Err(Error::input("nesterov needs a momentum above 0 and no dampening."));
         }
         let counts = [
             ("batch", self.batch.map(|n| n as u64)),
+            ("m", self.m.map(|n| n as u64)),
+            ("ascent-steps", Some(u64::from(self.ascent_steps))),
             ("epochs", self.epochs),
             ("steps", self.steps),
             ("seeds", Some(u64::from(self.seeds))),
@@ -97,6 +112,10 @@ impl Config {
         }
         if self.epochs.is_some() && self.steps.is_some() {
             return Err(Error::input("epochs and steps are both given; give one of them."));
+        }
+        if self.ascent_steps > MOST_ASCENT_STEPS {
+            let steps = self.ascent_steps;
+            return Err(Error::input(format!("ascent-steps is {steps}; an ascent has at most {MOST_ASCENT_STEPS}.")));
         }
         if self.seeds > MOST_SEEDS {
             return Err(Error::input(format!("seeds is {}; a run has at most {MOST_SEEDS}.", self.seeds)));
@@ -214,25 +233,35 @@ impl Config {
     }
 
     /// What `self`, a lane's configuration, is trained with over `steps` steps.
-    fn optimizer_for(&self, steps: u64) -> Optimizer {
+    fn optimizer_for(&self, steps: u64, epochs: Epochs) -> Optimizer {
         let name = self.optimizer.as_deref().unwrap_or("sgd");
-        let base = if name == "adamw" {
-            Base::AdamW
-        } else if name == "sam" {
-            self.base
-        } else {
-            Base::Sgd
+        let base = match name {
+            "adam" => Base::Adam,
+            "adamw" => Base::AdamW,
+            "rmsprop" => Base::RmsProp,
+            "sam" | "asam" => self.base,
+            _ => Base::Sgd,
         };
-        let Self { momentum, dampening, nesterov, eps, weight_decay, .. } = *self;
+        let Self { momentum, dampening, nesterov, alpha, eps, weight_decay, clip_norm, p, .. } = *self;
+        let adam = Adam { betas: [self.betas.0, self.betas.1], eps };
         let (base, lr) = match base {
-            Base::Sgd => (BaseStep::Sgd(Sgd { momentum, dampening, nesterov }), 0.1),
-            Base::AdamW => (BaseStep::AdamW(AdamW { betas: [self.betas.0, self.betas.1], eps }), 0.001),
+            Base::Sgd => (BaseStep::Sgd(Sgd { momentum: momentum.unwrap_or(0.9), dampening, nesterov }), 0.1),
+            Base::Adam => (BaseStep::Adam(adam), 0.001),
+            Base::AdamW => (BaseStep::AdamW(adam), 0.001),
+            Base::RmsProp => (BaseStep::RmsProp(RmsProp { alpha, eps, momentum: momentum.unwrap_or(0.0) }), 0.01),
         };
+        let rho = match name {
+            "sam" => self.rho.unwrap_or(0.05),
+            "asam" => self.rho.unwrap_or(0.5),
+            _ => 0.0,
+        };
+        let shape = self.schedule.clone();
         Optimizer {
             base,
-            rho: if name == "sam" { self.rho } else { 0.0 },
-            schedule: Schedule { lr: self.lr.unwrap_or(lr), shape: self.schedule, warmup: self.warmup, steps },
+            ascent: Ascent { rho, p, adaptive: name == "asam", steps: self.ascent_steps },
+            schedule: Schedule { lr: self.lr.unwrap_or(lr), shape, warmup: self.warmup, steps, epochs },
             weight_decay,
+            clip_norm,
         }
     }
 
@@ -244,7 +273,8 @@ impl Config {
         }
     }
 
-    /// The trainers that `lanes` come to: one for all lanes of the same batch, length and smoothing, each lane once a seed.
+    /// The trainers that `lanes` come to: one for all lanes of the same batch, groups, length and smoothing,
+    /// each lane once a seed.
     ///
     /// # Errors
     /// [`Error::Input`] for a batch that does not fit, or a run longer than a step counter.
@@ -257,9 +287,9 @@ impl Config {
                     "lane {label}: a batch of {batch} is larger than the training set of {examples} examples; take at most that."
                 )));
             }
-            if model.fewest_normalised() == Some(1) && batch == 1 {
+            if model.fewest_normalised() == Some(1) && config.m.unwrap_or(batch) == 1 {
                 return Err(Error::input(format!(
-                    "lane {label}: batch norm needs more than one value per channel; take a batch of at least 2, or --norm none."
+                    "lane {label}: batch norm needs more than one value per channel; take a batch (and m) of at least 2, or --norm none."
                 )));
             }
             let per_epoch = config.steps_per_epoch(examples, batch);
@@ -277,13 +307,21 @@ impl Config {
                     "lane {label}: a batch of {batch} of {examples} examples is more than a run can count; take at most {fitting}."
                 )));
             }
-            let climbs = config.optimizer_for(steps).gradients_per_step();
+            let m = config.m.unwrap_or(batch);
+            if !batch.is_multiple_of(m) {
+                return Err(Error::input(format!(
+                    "lane {label}: m is {m}, which does not divide the batch of {batch}; take a divisor."
+                )));
+            }
+            let optimizer = config.optimizer_for(steps, config.epochs_of(examples, batch));
+            let climbs = optimizer.gradients_per_step();
             let epoch = (per_epoch.ceil() as u64).max(1);
             let setup = Setup {
                 lanes: (0..self.seeds)
-                    .map(|i| Lane { label: label.clone(), seed: self.seed + i, optimizer: config.optimizer_for(steps) })
+                    .map(|i| Lane { label: label.clone(), seed: self.seed + i, optimizer: optimizer.clone() })
                     .collect(),
                 batch,
+                m,
                 order: self.order,
                 label_smoothing: config.label_smoothing,
                 steps,
@@ -292,7 +330,7 @@ impl Config {
                 checkpoint_every: self.checkpoint_every.unwrap_or(epoch),
             };
             let same = |s: &&mut Setup| {
-                (s.batch, s.steps, s.label_smoothing) == (setup.batch, setup.steps, setup.label_smoothing)
+                (s.batch, s.m, s.steps, s.label_smoothing) == (setup.batch, setup.m, setup.steps, setup.label_smoothing)
             };
             match setups.iter_mut().find(same) {
                 Some(group) => group.lanes.extend(setup.lanes),
@@ -312,11 +350,11 @@ impl Config {
         Ok(setups.remove(0))
     }
 
-    /// The epoch that `step` is in, as the tables count it.
-    pub fn epoch_of(&self, step: u64, examples: usize, batch: usize) -> u64 {
+    /// Which epoch a step of a batch of `batch` out of `examples` is in, as the tables count it.
+    pub fn epochs_of(&self, examples: usize, batch: usize) -> Epochs {
         match self.order {
-            Order::Shuffle => step / ((examples / batch).max(1) as u64),
-            Order::File => (u128::from(step) * batch as u128 / examples as u128) as u64,
+            Order::Shuffle => Epochs { examples: 1, every: (examples / batch).max(1) as u64 },
+            Order::File => Epochs { examples: batch as u64, every: examples as u64 },
         }
     }
 }
@@ -324,6 +362,8 @@ impl Config {
 const DEFAULT_EPOCHS: u64 = 10;
 /// Far more than any comparison needs, and few enough to be listed.
 const MOST_SEEDS: u32 = 10_000;
+/// Each is a pass of its own in the plan; the paper finds nothing beyond a few.
+const MOST_ASCENT_STEPS: u32 = 100;
 
 fn is_image(shape: Shape) -> bool {
     shape.height * shape.width > 1

@@ -113,12 +113,14 @@ pub struct Pass {
     pub rows: TableId,
     /// How the network runs.
     pub mode: Mode,
+    /// Examples that go through together: the batch, or a group of it. At most [`Sizes::batch`].
+    pub batch: usize,
 }
 
 /// The sizes that all layers share.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    /// Examples per batch.
+    /// Examples per pass; buffers have room for the largest pass.
     pub batch: usize,
     /// Lanes: rows that work at the same time.
     pub lanes: usize,
@@ -199,14 +201,18 @@ impl Emitter<'_> {
 
     /// A buffer of `floats` floats for each lane, private to `node`; the same one in every pass.
     pub fn scratch(&mut self, node: &Node, name: &'static str, floats: usize) -> BufferId {
-        let bytes = (4 * floats * self.sizes.lanes) as u64;
-        *self.scratch.entry((node.index, name)).or_insert_with(|| self.recording.buffer(name, bytes))
+        self.room((node.index, name), floats)
     }
 
     /// A buffer of at least `floats` floats for each lane, for what one dispatch leaves to the next one only.
     pub fn passing(&mut self, name: &'static str, floats: usize) -> BufferId {
+        self.room((usize::MAX, name), floats)
+    }
+
+    /// Passes differ in their batch, so a buffer grows to what the largest of them needs.
+    fn room(&mut self, key: (usize, &'static str), floats: usize) -> BufferId {
         let bytes = (4 * floats * self.sizes.lanes) as u64;
-        let buffer = *self.scratch.entry((usize::MAX, name)).or_insert_with(|| self.recording.buffer(name, bytes));
+        let buffer = *self.scratch.entry(key).or_insert_with(|| self.recording.buffer(key.1, bytes));
         self.recording.grow(buffer, bytes);
         buffer
     }

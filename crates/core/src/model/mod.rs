@@ -157,6 +157,21 @@ impl Model {
         self.running_floats
     }
 
+    /// For each float of an arena: its parameter's place in PyTorch's order, with bit 31 where it belongs to a weight and
+    /// not to a bias or a norm. Padding comes last.
+    pub(crate) fn layout(&self) -> Vec<u32> {
+        const WEIGHT: u32 = 1 << 31;
+        let mut layout = vec![WEIGHT - 1; self.parameter_floats];
+        let places = self.parameters.iter().flat_map(|tensor| {
+            let weight = if matches!(tensor.kind, Kind::Matrix { .. }) { WEIGHT } else { 0 };
+            tensor.places().map(move |place| (place, weight))
+        });
+        for ((place, weight), order) in places.zip(0u32..) {
+            layout[place] = order | weight;
+        }
+        layout
+    }
+
     /// Multiply-adds of one example's forward pass.
     pub fn multiply_adds(&self) -> u64 {
         self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).sum()
@@ -247,7 +262,7 @@ impl Network<'_> {
         let mut emitter = Emitter {
             recording,
             scratch: &mut self.scratch,
-            sizes: self.sizes,
+            sizes: Sizes { batch: pass.batch, ..self.sizes },
             arenas,
             family,
             pass,

@@ -101,10 +101,9 @@ impl Kind {
 }
 
 impl Tensor {
-    /// For each value in PyTorch's order, its place in a lane's part of an arena.
-    pub fn places(&self) -> impl Iterator<Item = usize> {
-        let offset = self.offset;
-        self.kind.places().map(move |place| offset + place)
+    /// The places in a lane's part of an arena, in PyTorch's order.
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
+        self.kind.places().map(|place| self.offset + place)
     }
 
     /// Writes `values` (PyTorch's order) to their places in a lane's part of an arena.

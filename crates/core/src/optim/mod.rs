@@ -1,29 +1,36 @@
 //! Optimizers: a base step x an ascent x a schedule.
 
-mod adamw;
-mod sam;
+mod adam;
+mod ascent;
+mod clip;
+mod rmsprop;
 mod schedule;
 mod sgd;
 
-pub use adamw::AdamW;
-pub(crate) use sam::{norm_slices, record_ascent, record_norm};
-pub use schedule::Schedule;
+pub use adam::Adam;
+pub use ascent::Ascent;
+pub(crate) use ascent::{AscentBuffers, AscentSizes, norm_slices, record_euclidean, record_general, record_norm};
+pub(crate) use clip::record_clip;
+pub use rmsprop::RmsProp;
+pub use schedule::{Epochs, Schedule};
 pub use sgd::Sgd;
 
 use crate::gpu::{BufferId, Dispatch, Recording, TableId};
-use lowland_shaders::params::Update;
+use lowland_shaders::params::{Accumulate, Update};
 
 /// What a lane is trained with.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Optimizer {
     /// The step itself.
     pub base: BaseStep,
-    /// Radius of SAM's ascent, |e|_2 = rho. 0 is the base step on the plain gradient, bit for bit.
-    pub rho: f32,
+    /// SAM's ascent before it.
+    pub ascent: Ascent,
     /// Learning rate over the steps.
     pub schedule: Schedule,
     /// Decay of the weights, in the base step.
     pub weight_decay: f32,
+    /// L2 norm that the final gradient is scaled down to, before decay.
+    pub clip_norm: Option<f32>,
 }
 
 /// Base optimizers.
@@ -31,8 +38,12 @@ pub struct Optimizer {
 pub enum BaseStep {
     /// Stochastic gradient descent.
     Sgd(Sgd),
+    /// Adam, decay added to the gradient.
+    Adam(Adam),
     /// Adam with decoupled weight decay.
-    AdamW(AdamW),
+    AdamW(Adam),
+    /// RMSprop.
+    RmsProp(RmsProp),
 }
 
 /// The arenas that a base step works on.
@@ -50,35 +61,40 @@ pub(crate) struct UpdateBuffers {
 impl Optimizer {
     /// Gradient evaluations per step.
     pub fn gradients_per_step(&self) -> u32 {
-        if self.rho > 0.0 { 2 } else { 1 }
+        if self.ascent.climbs() { 1 + self.ascent.steps } else { 1 }
     }
 
     /// The lane's row of the `hyper` buffer, as `shaders/shared/hyper.wgsl` lays it out.
-    pub(crate) fn hyper(&self, smoothing: f32) -> [f32; 8] {
-        let mut hyper = [0.0; 8];
+    pub(crate) fn hyper(&self, smoothing: f32) -> [f32; 12] {
+        let mut hyper = [0.0; 12];
         match self.base {
             BaseStep::Sgd(sgd) => sgd.fill(&mut hyper),
-            BaseStep::AdamW(adamw) => adamw.fill(&mut hyper),
+            BaseStep::Adam(adam) | BaseStep::AdamW(adam) => adam.fill(&mut hyper),
+            BaseStep::RmsProp(rmsprop) => rmsprop.fill(&mut hyper),
         }
         hyper[3] = self.weight_decay;
         hyper[7] = smoothing;
+        hyper[8] = self.clip_norm.unwrap_or(0.0);
+        hyper[9] = self.ascent.power();
+        hyper[10] = f32::from(u8::from(self.ascent.adaptive));
         hyper
     }
 
-    /// The lane's entry of the schedule at `step`: learning rate, rho, and Adam's corrections 1 - beta^(step + 1).
+    /// The lane's entry of the schedule at `step`: learning rate, the length of a step of the ascent, and Adam's
+    /// corrections 1 - beta^(step + 1).
     pub(crate) fn scheduled(&self, step: u64) -> [f32; 4] {
         let corrections = match self.base {
-            BaseStep::Sgd(_) => [1.0, 1.0],
-            BaseStep::AdamW(adamw) => adamw.corrections(step),
+            BaseStep::Sgd(_) | BaseStep::RmsProp(_) => [1.0, 1.0],
+            BaseStep::Adam(adam) | BaseStep::AdamW(adam) => adam.corrections(step),
         };
-        [self.schedule.lr(step), self.rho, corrections[0], corrections[1]]
+        [self.schedule.lr(step), self.ascent.rho / self.ascent.steps as f32, corrections[0], corrections[1]]
     }
 
     /// Arenas beside weights and gradients that the base step keeps.
     pub(crate) fn moments(&self) -> usize {
         match self.base {
             BaseStep::Sgd(_) => 1,
-            BaseStep::AdamW(_) => 2,
+            BaseStep::Adam(_) | BaseStep::AdamW(_) | BaseStep::RmsProp(_) => 2,
         }
     }
 }
@@ -91,16 +107,37 @@ pub(crate) fn record_update(
     update: Update,
     buffers: UpdateBuffers,
 ) -> Dispatch {
-    let (kernel, list) = match base {
-        BaseStep::Sgd(_) => sgd::kernel(buffers),
-        BaseStep::AdamW(_) => adamw::kernel(buffers),
+    let ((kernel, list), overrides) = match base {
+        BaseStep::Sgd(_) => (sgd::kernel(buffers), Vec::new()),
+        BaseStep::Adam(_) => (adam::kernel(buffers), vec![("DECOUPLED", 0.0)]),
+        BaseStep::AdamW(_) => (adam::kernel(buffers), vec![("DECOUPLED", 1.0)]),
+        BaseStep::RmsProp(_) => (rmsprop::kernel(buffers), Vec::new()),
     };
     Dispatch {
         kernel,
-        overrides: Vec::new(),
+        overrides,
         params: bytemuck::bytes_of(&update).to_vec(),
         table: rows,
         buffers: list,
         groups: [update.size4.div_ceil(512), 1, recording.rows(rows)],
+    }
+}
+
+/// Records total += `scale` x gradients of the lanes in `rows`; the first group of a step starts from 0.
+pub(crate) fn record_accumulate(
+    recording: &Recording,
+    rows: TableId,
+    parameter_floats: usize,
+    scale: f32,
+    [grads, clock, total]: [BufferId; 3],
+) -> Dispatch {
+    let size4 = (parameter_floats / 4) as u32;
+    Dispatch {
+        kernel: &lowland_shaders::ACCUMULATE,
+        overrides: Vec::new(),
+        params: bytemuck::bytes_of(&Accumulate { size4, stride: size4, scale }).to_vec(),
+        table: rows,
+        buffers: vec![grads, clock, total],
+        groups: [size4.div_ceil(1024), 1, recording.rows(rows)],
     }
 }

@@ -16,7 +16,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    pub(super) fn fill(self, hyper: &mut [f32; 8]) {
+    pub(super) fn fill(self, hyper: &mut [f32; 12]) {
         hyper[0] = self.momentum;
         hyper[1] = self.dampening;
         hyper[2] = f32::from(u8::from(self.nesterov));

@@ -7,6 +7,7 @@ use crate::gpu::{BufferId, Dispatch, Program, Recording, TableId};
 use crate::model::Model;
 use lowland_shaders::GATHER;
 use lowland_shaders::params::Gather;
+use std::ops::Range;
 
 /// Examples that are visited together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,7 +101,8 @@ impl DeviceData {
         }
     }
 
-    /// The dispatches that fetch a batch of `view`: one a piece that the view touches. `to`: clock, batch, labels.
+    /// The dispatches that fetch the examples `group` of a batch of `view`: one a piece that the view touches. `to`: clock,
+    /// batch, labels.
     #[allow(clippy::too_many_arguments, reason = "each is one plain choice of the plan")]
     pub(super) fn record(
         &self,
@@ -109,6 +111,7 @@ impl DeviceData {
         view: View,
         visit: Visit,
         batch: usize,
+        group: Range<usize>,
         seeds: TableId,
         from: &DataBuffers,
         to: [BufferId; 3],
@@ -123,6 +126,8 @@ impl DeviceData {
                 let piece_first = piece * self.piece_examples;
                 let params = Gather {
                     batch: batch as u32,
+                    count: group.len() as u32,
+                    offset: group.start as u32,
                     examples: examples as u32,
                     first: first as u32,
                     order: visit as u32,
@@ -133,9 +138,9 @@ impl DeviceData {
                     channels: self.channels as u32,
                     pixels: self.pixels as u32,
                     example4: example4 as u32,
-                    stride: (batch * example4) as u32,
+                    stride: (group.len() * example4) as u32,
                 };
-                let groups = (batch * example4.div_ceil(64)).div_ceil(64);
+                let groups = (group.len() * example4.div_ceil(64)).div_ceil(64);
                 let buffers = [from.pieces[piece], from.labels, from.scaling, to[0], to[1], to[2]];
                 dispatch(r, &GATHER, &overrides, &params, seeds, &buffers, groups)
             })
@@ -186,7 +191,7 @@ impl DataBuffers {
 const BLOCK: usize = 4096;
 
 /// The words of some examples: pixels four to a word, each example from a new word on; floats as they are.
-fn words(inputs: &Inputs, range: std::ops::Range<usize>, layout: &DeviceData) -> Vec<u32> {
+fn words(inputs: &Inputs, range: Range<usize>, layout: &DeviceData) -> Vec<u32> {
     let (begin, end) = (range.start * layout.features, range.end * layout.features);
     match inputs {
         Inputs::Floats(values) => values[begin..end].iter().map(|v| v.to_bits()).collect(),

@@ -2,12 +2,12 @@
 //! own, in inference mode.
 
 use super::data::Visit;
-use super::{DataBuffers, DeviceData, RECORD_BYTES, RING, View, dispatch};
+use super::{CLOCK_BYTES, DataBuffers, DeviceData, RECORD_BYTES, RING, View, dispatch};
 use crate::Result;
 use crate::gpu::{BufferId, Dispatch, Family, Recording};
 use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Sizes};
-use lowland_shaders::params::{Accumulate, Log};
-use lowland_shaders::{ACCUMULATE, LOG};
+use lowland_shaders::params::AddGradients;
+use lowland_shaders::{ADD_GRADIENTS, LOG};
 
 /// A part of the work. Each works on one batch of each lane and moves the clock on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +55,11 @@ impl GradientPlan {
         let sum = arena(r, "sums of gradients", parameters);
         let running = arena(r, "running statistics", running_floats);
         // Zero, and so without label smoothing.
-        let hyper = r.buffer("hyper-parameters", (32 * lanes) as u64);
+        let hyper = r.buffer("hyper-parameters", (48 * lanes) as u64);
         let squares = r.buffer("squares of gradients", 16);
         let outcome = r.buffer("outcomes", (16 * batch * lanes) as u64);
         let labels = r.buffer("labels", (4 * batch * lanes) as u64);
-        let clock = r.buffer("clock", 8);
+        let clock = r.buffer("clock", CLOCK_BYTES as u64);
         let ring = r.buffer("metrics", (RECORD_BYTES * RING * lanes) as u64);
         let arenas = Arenas { grads, running, unused: r.buffer("unused", 16) };
         let rows = r.table((0..lanes as u32).map(|lane| [lane; 4]).collect());
@@ -70,13 +70,14 @@ impl GradientPlan {
         let mut network = model.connect(r, sizes, true)?;
         // One gather fills the slots of all lanes: they lie one after the other.
         let to = [clock, network.input().value, labels];
-        let gather = data.record(r, model, view, Visit::Once, batch * lanes, one_slot, &data_buffers, to);
+        let all = batch * lanes;
+        let gather = data.record(r, model, view, Visit::Once, all, 0..all, one_slot, &data_buffers, to);
         let loss = LossBuffers { labels, hyper, outcome, outcome_offset: 0 };
-        let gradient = network.record(r, arenas, family, Pass { weights, rows, mode: Mode::Gradient }, loss);
-        let forward = network.record(r, arenas, family, Pass { weights, rows, mode: Mode::Inference }, loss);
-        let p = Accumulate { size4: (parameters / 4) as u32, stride: (parameters / 4) as u32 };
-        let add = dispatch(r, &ACCUMULATE, &[], &p, rows, &[grads, sum], parameters.div_ceil(4 * 512));
-        let p = Log { batch: batch as u32, ascent_offset: 0, slices: 0, lanes: lanes as u32, ring: RING as u32 };
+        let gradient = network.record(r, arenas, family, Pass { weights, rows, mode: Mode::Gradient, batch }, loss);
+        let forward = network.record(r, arenas, family, Pass { weights, rows, mode: Mode::Inference, batch }, loss);
+        let p = AddGradients { size4: (parameters / 4) as u32, stride: (parameters / 4) as u32 };
+        let add = dispatch(r, &ADD_GRADIENTS, &[], &p, rows, &[grads, sum], parameters.div_ceil(4 * 512));
+        let p = super::log_of_outcomes(batch, lanes);
         let log = dispatch(r, &LOG, &[], &p, rows, &[outcome, squares, clock, ring], 1);
         let segments = vec![
             (GradientSegment::Gradient, [gather.clone(), gradient, vec![add, log.clone()]].concat()),

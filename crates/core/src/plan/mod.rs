@@ -3,6 +3,7 @@
 mod data;
 mod gradient;
 mod sample;
+mod step;
 
 use data::Visit;
 pub(crate) use data::{DataBuffers, DeviceData, View};
@@ -11,15 +12,16 @@ pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
 
 use crate::config::Order;
 use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
-use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Pass, Sizes};
-use crate::optim::{self, Optimizer, UpdateBuffers};
+use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Network, Pass, Sizes};
+use crate::optim::{self, Optimizer};
 use crate::{Error, Result};
-use lowland_shaders::params::{Init as InitParams, Log, Update};
+use lowland_shaders::params::{Init as InitParams, Log};
 use lowland_shaders::{INIT, LOG};
-use std::mem::{Discriminant, discriminant};
 
 /// Steps whose schedule and metrics are on the device at a time.
 pub(crate) const RING: usize = 1024;
+/// Bytes of the clock: `Clock` in `shaders/shared/clock.wgsl`.
+pub(crate) const CLOCK_BYTES: usize = 12;
 /// Bytes of a lane's record in the ring: `Record` in `shaders/optim/log.wgsl`.
 pub(crate) const RECORD_BYTES: usize = 48;
 
@@ -38,14 +40,23 @@ pub struct Lane {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Segment {
     Init,
-    Gather,
+    /// Fetches a group of the batch, by its number.
+    Gather(usize),
     Pass1,
-    /// The gradient's norm of the lanes that climb.
+    /// The gradient's norm of the lanes that climb by it.
     NormOfAscents,
     /// The gradient's norm of all lanes, on steps that are logged.
     NormOfAll,
+    /// All steps of the ascent.
     Ascend,
     Pass2,
+    /// Adds a group's first gradient to the mean over groups, on steps that are logged.
+    MeanOfPass1,
+    /// Adds a group's final gradient to the mean over groups.
+    MeanOfGroups,
+    /// The norm of the mean of the groups' first gradients, on steps that are logged.
+    NormOfMean,
+    Clip,
     Update,
     Log,
     EvalGather(View),
@@ -64,9 +75,11 @@ pub(crate) struct Plan {
     pub(crate) sizes: Sizes,
     /// Which lanes climb.
     pub(crate) climbs: Vec<bool>,
+    /// Examples that climb together.
+    group: usize,
 }
 
-/// The buffers that a trainer writes or reads.
+/// The buffers that a step, an evaluation or a trainer names.
 #[derive(Clone, Debug)]
 pub(crate) struct Buffers {
     pub(crate) weights: BufferId,
@@ -79,6 +92,23 @@ pub(crate) struct Buffers {
     pub(crate) ring: BufferId,
     pub(crate) eval_ring: BufferId,
     pub(crate) logits: BufferId,
+    /// Where each parameter lies in PyTorch's order, for ascents that ask.
+    pub(crate) layout: Option<BufferId>,
+    grads: BufferId,
+    unused: BufferId,
+    outcome: BufferId,
+    labels: BufferId,
+    squares: BufferId,
+}
+
+impl Buffers {
+    fn arenas(&self) -> Arenas {
+        Arenas { grads: self.grads, running: self.running, unused: self.unused }
+    }
+
+    fn loss(&self, outcome_offset: usize) -> LossBuffers {
+        LossBuffers { labels: self.labels, hyper: self.hyper, outcome: self.outcome, outcome_offset }
+    }
 }
 
 /// What a plan is made for.
@@ -87,6 +117,8 @@ pub(crate) struct Request<'a> {
     pub(crate) data: DeviceData,
     pub(crate) lanes: &'a [Lane],
     pub(crate) batch: usize,
+    /// Examples of a batch that climb together; divides it.
+    pub(crate) group: usize,
     pub(crate) order: Order,
     pub(crate) family: Family,
     /// Whether there are steps, or only evaluations.
@@ -95,7 +127,8 @@ pub(crate) struct Request<'a> {
 
 impl Plan {
     pub(crate) fn new(request: Request<'_>) -> Result<Self> {
-        let Request { model, data, lanes, batch, order, family, trains } = request;
+        let Request { model, lanes, batch, group, family, trains, .. } = request;
+        let data = request.data.clone();
         if lanes.len() > Recording::TABLE_ROWS {
             let most = Recording::TABLE_ROWS;
             return Err(Error::input(format!("{} lanes at once; a trainer has at most {most}.", lanes.len())));
@@ -110,111 +143,95 @@ impl Plan {
             running: model.running_floats(),
         };
         let mut recording = Recording::default();
-        let lane_floats = |floats: usize| (4 * floats * lanes.len()) as u64;
         let r = &mut recording;
-        let weights = r.buffer("weights", lane_floats(sizes.parameters));
+        let lane_floats = |floats: usize| (4 * floats * lanes.len()) as u64;
         let training = |bytes| if trains { bytes } else { 0 };
-        let grads = r.buffer("gradients", training(lane_floats(sizes.parameters)));
-        let running = r.buffer("running statistics", lane_floats(sizes.running));
-        let unused = r.buffer("unused", 16);
-        let arenas = Arenas { grads, running, unused };
-        let hyper = r.buffer("hyper-parameters", lane_floats(8));
-        let scheduled = r.buffer("schedule", training(lane_floats(4 * RING)));
-        let outcome = r.buffer("outcomes", (2 * 16 * batch * lanes.len()) as u64);
-        let labels = r.buffer("labels", (4 * batch * sizes.data_slots) as u64);
-        let squares = r.buffer("squares of gradients", lane_floats(2 * 256));
-        let clock = r.buffer("clock", 8);
-        let eval_clock = r.buffer("clock of evaluations", 8);
+        let moments = lanes.iter().map(|lane| lane.optimizer.moments()).max().unwrap_or(0);
         let ring_bytes = (RECORD_BYTES * RING * lanes.len()) as u64;
-        let ring = r.buffer("metrics", training(ring_bytes));
-        let eval_ring = r.buffer("metrics of evaluations", ring_bytes);
-        let kept = lanes.iter().map(|lane| lane.optimizer.moments()).max().unwrap_or(0);
-        let moments: Vec<_> = (0..if trains { kept } else { 0 })
-            .map(|i| r.buffer(format!("moment {i}"), lane_floats(sizes.parameters)))
-            .collect();
-
-        let row = |lane: usize, slot: u32| [lane as u32, slot, lane as u32, lane as u32];
-        let all = r.table((0..lanes.len()).map(|i| row(i, slots[i])).collect());
-        let evaluated = r.table((0..lanes.len()).map(|i| row(i, 0)).collect());
-        let climbs: Vec<bool> = lanes.iter().map(|lane| lane.optimizer.rho > 0.0).collect();
-        let climbing = r.table((0..lanes.len()).filter(|i| climbs[*i]).map(|i| row(i, slots[i])).collect());
-        let seed_table = r.table(seeds.iter().map(|seed| [*seed, 0, 0, 0]).collect());
-        let one_slot = r.table(vec![[0; 4]]);
-        let lane_seeds = r.table(lanes.iter().map(|lane| [lane.seed, 0, 0, 0]).collect());
-
+        let b = Buffers {
+            weights: r.buffer("weights", lane_floats(sizes.parameters)),
+            grads: r.buffer("gradients", training(lane_floats(sizes.parameters))),
+            running: r.buffer("running statistics", lane_floats(sizes.running)),
+            unused: r.buffer("unused", 16),
+            hyper: r.buffer("hyper-parameters", lane_floats(12)),
+            scheduled: r.buffer("schedule", training(lane_floats(4 * RING))),
+            outcome: r.buffer("outcomes", (2 * 16 * batch * lanes.len()) as u64),
+            labels: r.buffer("labels", (4 * batch * sizes.data_slots) as u64),
+            squares: r.buffer("squares of gradients", lane_floats(2 * 256)),
+            clock: r.buffer("clock", CLOCK_BYTES as u64),
+            eval_clock: r.buffer("clock of evaluations", CLOCK_BYTES as u64),
+            ring: r.buffer("metrics", training(ring_bytes)),
+            eval_ring: r.buffer("metrics of evaluations", ring_bytes),
+            moments: (0..if trains { moments } else { 0 })
+                .map(|i| r.buffer(format!("moment {i}"), lane_floats(sizes.parameters)))
+                .collect(),
+            layout: None,
+            logits: BufferId::default(),
+        };
         let mut network = model.connect(r, sizes, trains)?;
-        let mut segments = Vec::new();
         let data_buffers = data.declare(r);
-        let loss = LossBuffers { labels, hyper, outcome, outcome_offset: 0 };
-        let ascent_offset = batch * lanes.len();
-        let input = network.input().clone();
-        let gather = |r: &Recording, view, visit, seeds, clock| {
-            data.record(r, model, view, visit, batch, seeds, &data_buffers, [clock, input.value, labels])
+        let mut plan = Self {
+            buffers: Buffers { logits: network.logits().value, ..b },
+            segments: Vec::new(),
+            climbs: lanes.iter().map(|lane| lane.optimizer.ascent.climbs()).collect(),
+            data_buffers,
+            recording,
+            data,
+            sizes,
+            group,
         };
-        let visit = match order {
-            Order::Shuffle => Visit::Shuffle,
-            Order::File => Visit::Cycle,
-        };
-        let log = |r: &Recording, rows, clock, ring| {
-            let (_, slices) = optim::norm_slices(sizes.parameters);
-            let params = Log {
-                batch: batch as u32,
-                ascent_offset: ascent_offset as u32,
-                slices,
-                lanes: lanes.len() as u32,
-                ring: RING as u32,
-            };
-            dispatch(r, &LOG, &[], &params, rows, &[outcome, squares, clock, ring], 1)
-        };
-        segments.push((Segment::Init, record_init(r, model, weights, lane_seeds)));
+        let lane_seeds = plan.recording.table(lanes.iter().map(|lane| [lane.seed, 0, 0, 0]).collect());
+        let init = record_init(&plan.recording, model, plan.buffers.weights, lane_seeds);
+        plan.segments.push((Segment::Init, init));
         if trains {
-            segments.push((Segment::Gather, gather(r, View::Train, visit, seed_table, clock)));
-            let pass = Pass { weights, rows: all, mode: Mode::Train { update_running: true } };
-            segments.push((Segment::Pass1, network.record(r, arenas, family, pass, loss)));
-            let norm = |r: &Recording, rows| vec![optim::record_norm(r, rows, sizes.parameters, grads, squares)];
-            segments.push((Segment::NormOfAll, norm(r, all)));
-            if climbs.contains(&true) {
-                segments.push((Segment::NormOfAscents, norm(r, climbing)));
-                let ascent = r.buffer("ascent", lane_floats(sizes.parameters));
-                let buffers = [weights, grads, squares, scheduled, clock, ascent];
-                let (n, table) = (lanes.len() as u32, RING as u32);
-                let climb = optim::record_ascent(r, climbing, sizes.parameters, n, table, buffers);
-                segments.push((Segment::Ascend, vec![climb]));
-                let pass = Pass { weights: ascent, rows: climbing, mode: Mode::Train { update_running: false } };
-                let loss = LossBuffers { outcome_offset: ascent_offset, ..loss };
-                segments.push((Segment::Pass2, network.record(r, arenas, family, pass, loss)));
-            }
-            let update = Update {
-                size4: (sizes.parameters / 4) as u32,
-                stride: (sizes.parameters / 4) as u32,
-                lanes: lanes.len() as u32,
-                table: RING as u32,
-            };
-            let first = moments.first().copied().unwrap_or(unused);
-            let second = moments.get(1).copied().unwrap_or(unused);
-            let buffers = UpdateBuffers { grads, hyper, scheduled, clock, weights, first, second };
-            let updates = bases(lanes)
-                .into_iter()
-                .map(|(kind, base)| {
-                    let of_kind = |i: &usize| discriminant(&lanes[*i].optimizer.base) == kind;
-                    let rows = r.table((0..lanes.len()).filter(of_kind).map(|i| row(i, slots[i])).collect());
-                    optim::record_update(r, base, rows, update, buffers)
-                })
-                .collect();
-            segments.push((Segment::Update, updates));
-            segments.push((Segment::Log, vec![log(r, all, clock, ring)]));
+            step::record(&mut plan, &mut network, model, &request, &seeds, &slots);
         }
-        for view in data.views() {
-            segments.push((Segment::EvalGather(view), gather(r, view, Visit::Once, one_slot, eval_clock)));
-        }
-        let pass = Pass { weights, rows: evaluated, mode: Mode::Inference };
-        segments.push((Segment::EvalForward, network.record(r, arenas, family, pass, loss)));
-        segments.push((Segment::EvalLog, vec![log(r, evaluated, eval_clock, eval_ring)]));
+        plan.record_evaluation(&mut network, model, family);
+        Ok(plan)
+    }
 
-        let logits = network.logits().value;
-        let buffers =
-            Buffers { weights, running, moments, hyper, scheduled, clock, eval_clock, ring, eval_ring, logits };
-        Ok(Self { recording, segments, buffers, data, data_buffers, sizes, climbs })
+    fn record_evaluation(&mut self, network: &mut Network<'_>, model: &Model, family: Family) {
+        let batch = self.sizes.batch;
+        let one_slot = self.recording.table(vec![[0; 4]]);
+        let rows = self.recording.table((0..self.sizes.lanes as u32).map(|lane| [lane, 0, lane, lane]).collect());
+        let b = &self.buffers;
+        let to = [b.eval_clock, network.input().value, b.labels];
+        for view in self.data.views() {
+            let from = &self.data_buffers;
+            let gather =
+                self.data.record(&self.recording, model, view, Visit::Once, batch, 0..batch, one_slot, from, to);
+            self.segments.push((Segment::EvalGather(view), gather));
+        }
+        let pass = Pass { weights: b.weights, rows, mode: Mode::Inference, batch };
+        let forward = network.record(&mut self.recording, b.arenas(), family, pass, b.loss(0));
+        self.segments.push((Segment::EvalForward, forward));
+        let log = self.record_log(rows, batch, b.eval_clock, b.eval_ring);
+        self.segments.push((Segment::EvalLog, vec![log]));
+    }
+
+    /// Closes a step, a group of it, or a batch of an evaluation.
+    fn record_log(&self, rows: TableId, examples: usize, clock: BufferId, ring: BufferId) -> Dispatch {
+        let (_, slices) = optim::norm_slices(self.sizes.parameters);
+        let params = Log {
+            batch: examples as u32,
+            whole: self.sizes.batch as u32,
+            ascent_offset: self.ascent_offset() as u32,
+            slices,
+            lanes: self.sizes.lanes as u32,
+            ring: RING as u32,
+        };
+        let b = &self.buffers;
+        dispatch(&self.recording, &LOG, &[], &params, rows, &[b.outcome, b.squares, clock, ring], 1)
+    }
+
+    /// Where the outcomes at w + e begin.
+    fn ascent_offset(&self) -> usize {
+        self.sizes.batch * self.sizes.lanes
+    }
+
+    /// Groups that a step goes through one after the other.
+    pub(crate) fn groups(&self) -> usize {
+        self.sizes.batch / self.group
     }
 
     /// The dispatches of all segments, in order.
@@ -247,18 +264,6 @@ fn slot_of(seeds: &mut Vec<u32>, seed: u32) -> u32 {
     place as u32
 }
 
-/// One base step of each kind that occurs.
-fn bases(lanes: &[Lane]) -> Vec<(Discriminant<optim::BaseStep>, &optim::BaseStep)> {
-    let mut kinds: Vec<(_, &optim::BaseStep)> = Vec::new();
-    for lane in lanes {
-        let kind = discriminant(&lane.optimizer.base);
-        if kinds.iter().all(|(known, _)| *known != kind) {
-            kinds.push((kind, &lane.optimizer.base));
-        }
-    }
-    kinds
-}
-
 fn record_init(r: &Recording, model: &Model, weights: BufferId, seeds: TableId) -> Vec<Dispatch> {
     let tensors = model.parameters().iter().zip(0..);
     tensors
@@ -287,6 +292,12 @@ fn record_init(r: &Recording, model: &Model, weights: BufferId, seeds: TableId) 
             dispatch(r, &INIT, &[("CONSTANT", constant)], &params, seeds, &[weights], groups)
         })
         .collect()
+}
+
+/// The numbers of a log that adds up one batch's outcomes and nothing else: no norm, no loss of an ascent.
+fn log_of_outcomes(batch: usize, lanes: usize) -> Log {
+    let (batch, lanes) = (batch as u32, lanes as u32);
+    Log { batch, whole: batch, ascent_offset: 0, slices: 0, lanes, ring: RING as u32 }
 }
 
 fn dispatch(

@@ -2,11 +2,11 @@
 //! lane of one evaluation.
 
 use super::data::Visit;
-use super::{DataBuffers, DeviceData, RECORD_BYTES, RING, View, dispatch};
+use super::{CLOCK_BYTES, DataBuffers, DeviceData, RECORD_BYTES, RING, View, dispatch};
 use crate::Result;
 use crate::gpu::{BufferId, Dispatch, Family, Recording};
 use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Sizes};
-use lowland_shaders::params::{AverageStatistics, Combine, Log};
+use lowland_shaders::params::{AverageStatistics, Combine};
 use lowland_shaders::{AVERAGE_STATISTICS, COMBINE, LOG};
 
 /// Sets of weights that a sum is made of: `Combine` in `shaders/probe/combine.wgsl`.
@@ -74,14 +74,14 @@ impl SamplePlan {
         let weights = arena(r, "weights", parameters, lanes);
         let lanes_running = arena(r, "running statistics", running, lanes);
         let unused = r.buffer("unused", 16);
-        let hyper = r.buffer("hyper-parameters", (32 * lanes) as u64);
+        let hyper = r.buffer("hyper-parameters", (48 * lanes) as u64);
         let squares = r.buffer("squares of gradients", 16);
         let buffers = SampleBuffers {
             factors: r.buffer("factors", (16 * lanes) as u64),
             sources: arena(r, "sources", parameters, SOURCES),
             running_sources: arena(r, "running statistics of the sources", running, SOURCES),
             batch_running: arena(r, "statistics of a batch", running, if statistics.is_some() { lanes } else { 0 }),
-            clock: r.buffer("clock", 8),
+            clock: r.buffer("clock", CLOCK_BYTES as u64),
             ring: r.buffer("metrics", (RECORD_BYTES * RING * lanes) as u64),
         };
         let rows = r.table((0..lanes as u32).map(|lane| [lane, 0, lane, lane]).collect());
@@ -106,12 +106,12 @@ impl SamplePlan {
             let input = network.input().value;
             let arenas = Arenas { grads: unused, running: running_arena, unused };
             let loss = LossBuffers { labels, hyper, outcome, outcome_offset: 0 };
-            let forward = network.record(r, arenas, family, Pass { weights, rows, mode }, loss);
+            let forward = network.record(r, arenas, family, Pass { weights, rows, mode, batch }, loss);
             Result::Ok((forward, [buffers.clock, input, labels], outcome))
         };
         if let Some(batch) = statistics.filter(|_| running > 0) {
             let (forward, to, _) = pass_over(r, batch, buffers.batch_running, Mode::Statistics)?;
-            let mut list = data.record(r, model, View::Train, Visit::Once, batch, one_slot, &data_buffers, to);
+            let mut list = data.record(r, model, View::Train, Visit::Once, batch, 0..batch, one_slot, &data_buffers, to);
             list.extend(forward);
             let p = AverageStatistics { size4: (running / 4) as u32 };
             let to = [buffers.batch_running, buffers.clock, lanes_running];
@@ -120,10 +120,9 @@ impl SamplePlan {
         }
         let (forward, to, outcome) = pass_over(r, batch, lanes_running, Mode::Inference)?;
         for view in views {
-            let mut list = data.record(r, model, *view, Visit::Once, batch, one_slot, &data_buffers, to);
+            let mut list = data.record(r, model, *view, Visit::Once, batch, 0..batch, one_slot, &data_buffers, to);
             list.extend(forward.iter().cloned());
-            let p =
-                Log { batch: batch as u32, ascent_offset: 0, slices: 0, lanes: lanes as u32, ring: RING as u32 };
+            let p = super::log_of_outcomes(batch, lanes);
             list.push(dispatch(r, &LOG, &[], &p, rows, &[outcome, squares, buffers.clock, buffers.ring], 1));
             segments.push((SampleSegment::Evaluate(*view), list));
         }

@@ -49,7 +49,8 @@ impl Checkpoint {
         let mut all = Vec::new();
         if let (Some(snapshot), Some(setup)) = (&self.snapshot, setup) {
             for (lane, state) in setup.lanes.iter().zip(&snapshot.lanes) {
-                all.extend(entries(model, state, snapshot.step, &prefix(&lane.label, lane.seed)));
+                let batches = snapshot.step * (setup.batch / setup.m) as u64;
+                all.extend(entries(model, state, batches, &prefix(&lane.label, lane.seed)));
             }
         }
         let place = serde_json::to_string(&self.place)

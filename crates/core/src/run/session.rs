@@ -279,7 +279,7 @@ impl Session {
     fn row_start(&self, lane: usize, step: u64) -> String {
         let setup = &self.parts[self.part];
         let lane = &setup.lanes[lane];
-        let epoch = self.config.epoch_of(step, self.data.train.len(), setup.batch);
+        let epoch = self.config.epochs_of(self.data.train.len(), setup.batch).of(step);
         format!("{},{},{step},{epoch}", lane.label, lane.seed)
     }
 
@@ -307,6 +307,7 @@ impl Session {
     }
 
     fn write_final_weights(&self, setup: &Setup, snapshot: &Snapshot) -> Result<()> {
+        let groups = (setup.batch / setup.m) as u64;
         for (lane, state) in setup.lanes.iter().zip(&snapshot.lanes) {
             let of_lane = self.lanes.iter().find(|l| l.label == lane.label).map_or(&self.config, |l| &l.config);
             let config = Config {
@@ -321,7 +322,7 @@ impl Session {
                 .map_err(|e| Error::run(format!("the scaling could not be written: {e}.")))?;
             let metadata =
                 HashMap::from([("lowland".to_owned(), config.to_header()), ("lowland_scaling".to_owned(), scaling)]);
-            let bytes = write_tensors(&self.model, state, snapshot.step, metadata)?;
+            let bytes = write_tensors(&self.model, state, snapshot.step * groups, metadata)?;
             write_atomically(&self.folder.final_weights(&lane.label, lane.seed), &bytes)?;
         }
         Ok(())
@@ -367,12 +368,12 @@ fn record(
         .iter()
         .filter_map(|lane| {
             let setup = parts.iter().find(|s| s.lanes.iter().any(|l| l.label == lane.label))?;
-            let optimizer = setup.lanes.iter().find(|l| l.label == lane.label)?.optimizer;
+            let optimizer = setup.lanes.iter().find(|l| l.label == lane.label)?.optimizer.clone();
             Some(json!({
                 "label": lane.label,
                 "optimizer": lane.config.optimizer,
                 "lr": short(optimizer.schedule.lr),
-                "rho": short(optimizer.rho),
+                "rho": short(optimizer.ascent.rho),
                 "batch": setup.batch,
                 "steps": setup.steps,
                 "steps_per_epoch": config.steps_per_epoch(data.train.len(), setup.batch),

@@ -8,8 +8,8 @@ use crate::config::Order;
 use crate::data::Dataset;
 use crate::gpu::{Gpu, Program};
 use crate::model::Model;
-use crate::optim::{BaseStep, Optimizer, Schedule, Sgd};
-use crate::plan::{DeviceData, Lane, Plan, RECORD_BYTES, RING, Request, Segment, View};
+use crate::optim::{Ascent, BaseStep, Epochs, Optimizer, Schedule, Sgd};
+use crate::plan::{CLOCK_BYTES, DeviceData, Lane, Plan, RECORD_BYTES, RING, Request, Segment, View};
 
 /// Weights and data on the device, ready to be measured in inference mode.
 #[derive(Debug)]
@@ -30,15 +30,17 @@ impl Evaluator {
     /// device refuses.
     pub async fn new(gpu: &Gpu, model: &Model, data: &Dataset, state: &LaneState) -> Result<Self> {
         let largest = data.train.len().max(data.test.len()).max(1);
-        let schedule = Schedule { lr: 0.0, shape: crate::config::Schedule::Constant, warmup: 0, steps: 0 };
+        let epochs = Epochs { examples: 1, every: 1 };
+        let schedule = Schedule { lr: 0.0, shape: crate::config::Schedule::Constant, warmup: 0, steps: 0, epochs };
         let base = BaseStep::Sgd(Sgd { momentum: 0.0, dampening: 0.0, nesterov: false });
-        let optimizer = Optimizer { base, rho: 0.0, schedule, weight_decay: 0.0 };
+        let optimizer = Optimizer { base, ascent: Ascent::none(), schedule, weight_decay: 0.0, clip_norm: None };
         let batch = BATCH.min(largest);
         let plan = Plan::new(Request {
             model,
             data: DeviceData::new(data, gpu.max_binding()),
             lanes: &[Lane { label: "evaluated".into(), seed: 0, optimizer }],
             batch,
+            group: batch,
             order: Order::File,
             family: gpu.family(),
             trains: false,
@@ -81,7 +83,7 @@ impl Evaluator {
     async fn measure(&self, gpu: &Gpu, view: View) -> Result<Vec<Evaluation>> {
         let batches = self.plan.data.range(view).1.div_ceil(self.batch);
         let mut tally = Tally::default();
-        self.program.write(gpu, self.plan.buffers.eval_clock, &[0; 8]);
+        self.program.write(gpu, self.plan.buffers.eval_clock, &[0; CLOCK_BYTES]);
         for first in (0..batches).step_by(RING / 4) {
             let count = (batches - first).min(RING / 4);
             for _ in 0..count {
@@ -124,7 +126,7 @@ impl Evaluator {
         let examples = self.plan.data.range(view).1;
         let padded = self.classes.next_multiple_of(4);
         let mut logits = Vec::with_capacity(examples * self.classes);
-        self.program.write(gpu, self.plan.buffers.eval_clock, &[0; 8]);
+        self.program.write(gpu, self.plan.buffers.eval_clock, &[0; CLOCK_BYTES]);
         for first in (0..examples).step_by(self.batch) {
             self.run_batch(gpu, view);
             let bytes = self.program.read(gpu, self.plan.buffers.logits, (4 * padded * self.batch) as u64).await?;

@@ -36,7 +36,7 @@ const BATCHES: &str = "num_batches_tracked";
 type Entry = (String, Dtype, Vec<usize>, Vec<u8>);
 
 /// The tensors of a lane under `prefix`: parameters, running statistics with their count of batches, and moments.
-pub(crate) fn entries(model: &Model, state: &LaneState, step: u64, prefix: &str) -> Vec<Entry> {
+pub(crate) fn entries(model: &Model, state: &LaneState, batches: u64, prefix: &str) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut add = |prefix: &str, list: &[Tensor], arena: &[f32]| {
         for tensor in list {
@@ -50,7 +50,7 @@ pub(crate) fn entries(model: &Model, state: &LaneState, step: u64, prefix: &str)
         add(&format!("{prefix}{}", moment_prefix(i)), model.parameters(), moment);
     }
     for mean in model.running().iter().filter_map(|t| t.name.strip_suffix("running_mean")) {
-        let bytes = (step as i64).to_le_bytes().to_vec();
+        let bytes = (batches as i64).to_le_bytes().to_vec();
         entries.push((format!("{prefix}{mean}{BATCHES}"), Dtype::I64, Vec::new(), bytes));
     }
     entries
@@ -82,18 +82,19 @@ fn in_order(file: &[u8]) -> Option<Vec<u8>> {
     Some([&(header.len() as u64).to_le_bytes(), &header[..], data].concat())
 }
 
-/// A lane's weights as a safetensors file that PyTorch loads; `metadata` goes into its header.
+/// A lane's weights as a safetensors file that PyTorch loads; `metadata` goes into its header, and `batches`, how many
+/// batches (or groups of them) its running statistics have seen, beside these.
 ///
 /// # Errors
 /// [`Error::Run`] where the tensors do not make a file.
 pub fn write_tensors(
     model: &Model,
     state: &LaneState,
-    step: u64,
+    batches: u64,
     metadata: HashMap<String, String>,
 ) -> Result<Vec<u8>> {
     let weights_only = LaneState { moments: Vec::new(), ..state.clone() };
-    serialize(&entries(model, &weights_only, step, ""), metadata)
+    serialize(&entries(model, &weights_only, batches, ""), metadata)
 }
 
 /// The header's metadata of a safetensors file.

@@ -4,7 +4,7 @@ use super::state::{LaneState, Snapshot};
 use super::trainer::{MOST_STEPS, Setup, Trainer};
 use super::work::{InFlight, Job, ring_ranges};
 use crate::gpu::{BufferId, Gpu, Readback};
-use crate::plan::{Plan, RECORD_BYTES, Segment, View};
+use crate::plan::{CLOCK_BYTES, Plan, RECORD_BYTES, Segment, View};
 use web_time::{Duration, Instant};
 
 impl Trainer {
@@ -79,9 +79,21 @@ impl Trainer {
     }
 
     fn step_segments(&self, logged: bool) -> Vec<usize> {
-        let norm = if logged { Segment::NormOfAll } else { Segment::NormOfAscents };
-        use Segment::{Ascend, Gather, Log, Pass1, Pass2, Update};
-        let step = [Gather, Pass1, norm, Ascend, Pass2, Update, Log];
+        use Segment::{Ascend, Clip, Gather, Log, MeanOfGroups, MeanOfPass1, NormOfMean, Pass1, Pass2, Update};
+        let groups = self.plan.groups();
+        // Of a step in groups the norm that is logged is that of their mean.
+        let norm = if logged && groups == 1 { Segment::NormOfAll } else { Segment::NormOfAscents };
+        let mut step = Vec::new();
+        for group in 0..groups {
+            step.extend([Gather(group), Pass1, norm]);
+            step.extend(logged.then_some(MeanOfPass1));
+            step.extend([Ascend, Pass2, MeanOfGroups]);
+            if group + 1 < groups {
+                step.push(Log);
+            }
+        }
+        step.extend(logged.then_some(NormOfMean));
+        step.extend([Clip, Update, Log]);
         step.into_iter().filter_map(|segment| self.plan.index(segment)).collect()
     }
 
@@ -138,7 +150,7 @@ impl Trainer {
         last: bool,
     ) {
         if first == 0 {
-            self.program.write(gpu, self.plan.buffers.eval_clock, &[0; 8]);
+            self.program.write(gpu, self.plan.buffers.eval_clock, &[0; CLOCK_BYTES]);
         }
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         let segments = [Segment::EvalGather(view), Segment::EvalForward, Segment::EvalLog];

@@ -16,10 +16,12 @@ use web_time::{Duration, Instant};
 /// What to train, and how often to look.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// The lanes; all have the same batch and the same number of steps.
+    /// The lanes; all have the same batch, groups and number of steps.
     pub lanes: Vec<Lane>,
     /// Examples per step.
     pub batch: usize,
+    /// The m of m-sharpness: examples of a batch that climb, and are normalised, together. It divides the batch.
+    pub m: usize,
     /// Order of the examples.
     pub order: Order,
     /// Label smoothing of the training loss.
@@ -78,6 +80,9 @@ impl Trainer {
         plan.data_buffers.upload(gpu, &program, &plan.data, data);
         let hyper: Vec<f32> = setup.lanes.iter().flat_map(|lane| lane.optimizer.hyper(setup.label_smoothing)).collect();
         program.write(gpu, plan.buffers.hyper, bytemuck::cast_slice(&hyper));
+        if let Some(layout) = plan.buffers.layout {
+            program.write(gpu, layout, bytemuck::cast_slice(&model.layout()));
+        }
         let lanes = setup.lanes.len();
         let chunk = RECORD_BYTES as u64 * MOST_STEPS * lanes as u64;
         let idle = (0..IN_FLIGHT).map(|_| Readback::new(gpu, chunk)).collect();
@@ -120,11 +125,16 @@ impl Trainer {
                 setup.batch
             )));
         }
+        if setup.m == 0 || !setup.batch.is_multiple_of(setup.m) {
+            let Setup { m, batch, .. } = setup;
+            return Err(Error::input(format!("m is {m}, which does not divide the batch of {batch}; take a divisor.")));
+        }
         let plan = Plan::new(Request {
             model,
             data: DeviceData::new(data, max_binding),
             lanes: &setup.lanes,
             batch: setup.batch,
+            group: setup.m,
             order: setup.order,
             family,
             trains: true,
@@ -217,7 +227,7 @@ impl Trainer {
 
     fn set_state(&mut self, gpu: &Gpu, model: &Model, start: Option<&Snapshot>) -> Result<()> {
         let lanes = self.setup.lanes.len();
-        let clock = [self.submitted as u32; 2];
+        let clock = [self.submitted as u32, self.submitted as u32, 0];
         self.program.write(gpu, self.plan.buffers.clock, bytemuck::cast_slice(&clock));
         let Some(start) = start else {
             if let Some(init) = self.plan.index(Segment::Init) {
@@ -308,7 +318,7 @@ impl Trainer {
             accuracy: correct / count,
             grad_norm: record.grad_norm,
             lr: self.setup.lanes[lane].optimizer.schedule.lr(step),
-            rho: self.setup.lanes[lane].optimizer.rho,
+            rho: self.setup.lanes[lane].optimizer.ascent.rho,
         };
         events.push(Event::Step(metrics));
         if !(metrics.loss.is_finite() && metrics.grad_norm.is_finite()) {

@@ -58,7 +58,7 @@ const RAYS: usize = 1 << 17;
 
 impl Default for Camera {
     fn default() -> Self {
-        Self { width: 1400, height: 1120, samples: 3, azimuth: 34.0, elevation: 33.0 }
+        Self { width: 1400, height: 1120, samples: 2, azimuth: 34.0, elevation: 33.0 }
     }
 }
 

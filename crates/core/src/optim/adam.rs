@@ -1,20 +1,20 @@
-//! Adam with decoupled weight decay (Loshchilov and Hutter 2019), as `torch.optim.AdamW`.
+//! Adam (Kingma and Ba 2015) and Adam with decoupled weight decay (Loshchilov and Hutter 2019), as in `torch.optim`.
 
 use super::UpdateBuffers;
 use crate::gpu::BufferId;
-use lowland_shaders::{ADAMW, Kernel};
+use lowland_shaders::{ADAM, Kernel};
 
-/// w -= lr decay w, then w -= lr mhat / (sqrt(vhat) + eps).
+/// w -= lr mhat / (sqrt(vhat) + eps). Decay is added to the gradient (Adam) or shrinks w by lr decay w before (AdamW).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamW {
+pub struct Adam {
     /// Decay rates of the first and second moment.
     pub betas: [f32; 2],
     /// Term in the denominator.
     pub eps: f32,
 }
 
-impl AdamW {
-    pub(super) fn fill(self, hyper: &mut [f32; 8]) {
+impl Adam {
+    pub(super) fn fill(self, hyper: &mut [f32; 12]) {
         hyper[4] = self.betas[0];
         hyper[5] = self.betas[1];
         hyper[6] = self.eps;
@@ -27,5 +27,5 @@ impl AdamW {
 }
 
 pub(super) fn kernel(b: UpdateBuffers) -> (&'static Kernel, Vec<BufferId>) {
-    (&ADAMW, vec![b.grads, b.hyper, b.scheduled, b.clock, b.weights, b.first, b.second])
+    (&ADAM, vec![b.grads, b.hyper, b.scheduled, b.clock, b.weights, b.first, b.second])
 }

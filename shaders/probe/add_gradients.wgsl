@@ -1,9 +1,9 @@
 // sum += gradient, for the gradient of more examples than one batch holds.
 #import shared/rows
 
-struct Accumulate { size4: u32, stride: u32 }
+struct AddGradients { size4: u32, stride: u32 }
 
-@group(0) @binding(0) var<uniform> p: Accumulate;
+@group(0) @binding(0) var<uniform> p: AddGradients;
 @group(0) @binding(1) var<uniform> rows: Rows;
 @group(0) @binding(2) var<storage, read> grads: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> sum: array<vec4f>;

@@ -3,7 +3,7 @@
 
 use lowland::config::Activation;
 use lowland::data::Dataset;
-use lowland::gpu::Gpu;
+use lowland::gpu::{Family, Gpu};
 use lowland::model::Model;
 use lowland::probe::{Examples, Interpolation, SharpnessOptions, Statistics, Subject, Surface, SurfaceOptions};
 use lowland::train::{Evaluator, LaneState};
@@ -39,7 +39,7 @@ fn subject<'a>(gpu: &'a Gpu, model: &'a Model, data: &'a Dataset) -> Subject<'a>
 fn sharpness_is_that_of_pytorch() {
     for family in FAMILIES {
         let Some(gpu) = gpu(family) else { return };
-        for name in RECORDED {
+        for name in RECORDED.iter().filter(|name| family == Family::Register || **name == "probe-cnn") {
             let fixture = Fixture::read(name);
             let data = fixture.data();
             let model = model(&fixture, &data);
@@ -71,7 +71,7 @@ fn sharpness_is_that_of_pytorch() {
 fn lines_and_planes_are_those_of_pytorch() {
     for family in FAMILIES {
         let Some(gpu) = gpu(family) else { return };
-        for name in RECORDED {
+        for name in RECORDED.iter().filter(|name| family == Family::Register || **name == "probe-cnn") {
             let fixture = Fixture::read(name);
             let data = fixture.data();
             let model = model(&fixture, &data);
@@ -190,7 +190,11 @@ fn what_is_not_finite_is_counted_and_spoils_no_neighbour() {
     let subject = subject(gpu, &model, &data);
     let options = SurfaceOptions { grid: 5, range: 1e6, statistics: Statistics::Interpolate };
     let mut huge = state.clone();
-    huge.weights.iter_mut().for_each(|w| *w *= 1e18);
+    // Only the last layer: an activation may well make a 0 of a NaN.
+    for tensor in model.parameters().iter().filter(|tensor| tensor.name == "head.weight") {
+        let values: Vec<f32> = tensor.unpack(&state.weights).iter().map(|w| 1e36 * w).collect();
+        tensor.pack(&values, &mut huge.weights);
+    }
     let surface = pollster::block_on(options.random(&subject, &huge, 0, &mut silent)).unwrap();
     let lost = surface.loss.iter().flatten().filter(|loss| !loss.is_finite()).count();
     assert_eq!(surface.non_finite, lost);

@@ -62,7 +62,8 @@ fn check_norm(mut on: LayerCase<'_>, gpu: &lowland::gpu::Gpu, mode: Mode, tolera
         }
         if mode == Mode::Statistics {
             let (batch, count) = (Statistics::of_batch(row.x), batch_norm::count(row.x) as f64);
-            running = Statistics { variance: batch.variance.iter().map(|v| v * count / (count - 1.0)).collect(), ..batch };
+            running =
+                Statistics { variance: batch.variance.iter().map(|v| v * count / (count - 1.0)).collect(), ..batch };
         }
         vectors(&running)
     });

@@ -47,7 +47,9 @@ pub enum Command {
     )]
     Predict(PredictArgs),
     /// Measure the landscape around checkpoints
-    #[command(after_help = "Example: lowland probe surface runs/mine/final-sgd-0.safetensors runs/mine/final-sam-0.safetensors --out surface")]
+    #[command(
+        after_help = "Example: lowland probe surface runs/mine/final-sgd-0.safetensors runs/mine/final-sam-0.safetensors --out surface"
+    )]
     Probe(ProbeArgs),
     /// Write report.html of a run folder
     #[command(after_help = "Example: lowland report runs/mine")]

@@ -30,8 +30,7 @@ pub fn probe(args: ProbeArgs, matches: &ArgMatches) -> Result<ExitCode> {
 }
 
 fn interpolate(args: &InterpolateArgs, matches: &ArgMatches) -> Result<ExitCode> {
-    let line =
-        Interpolation { from: args.from, to: args.to, points: args.points, statistics: statistics(args.bn) };
+    let line = Interpolation { from: args.from, to: args.to, points: args.points, statistics: statistics(args.bn) };
     line.check()?;
     let [a, b] = args.files.as_slice() else {
         return Err(count("interpolate takes two checkpoints, A and B", &args.files).into());
@@ -149,8 +148,7 @@ fn sharpness(args: &SharpnessArgs, matches: &ArgMatches) -> Result<ExitCode> {
             other => other.to_string(),
         };
         let quoted = if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name };
-        let keys =
-            ["split", "examples", "rho", "p", "ascent_steps", "m", "loss", "sam_loss", "sharpness", "grad_norm"];
+        let keys = ["split", "examples", "rho", "p", "ascent_steps", "m", "loss", "sam_loss", "sharpness", "grad_norm"];
         let _ = writeln!(csv, "{quoted},{}", keys.map(field).join(","));
         text.push(format!(
             "{}: sharpness {:.6}; loss {:.6}, at w + e {:.6} (rho {}, p {}, {} examples a group)",

@@ -46,7 +46,8 @@ fn a_line_meets_both_networks() {
     let dir = dir.path();
     networks(dir);
     let eval = document(&ok(dir, &["eval", SGD, SAM, "--split", "test", "--json"]));
-    let args = ["probe", "interpolate", SGD, SAM, "--points", "4", "--from", "-1", "--split", "test", "--json", "--out", "l"];
+    let args =
+        ["probe", "interpolate", SGD, SAM, "--points", "4", "--from", "-1", "--split", "test", "--json", "--out", "l"];
     let line = document(&ok(dir, &args));
     let rows = line["rows"].as_array().unwrap();
     let alphas: Vec<f64> = rows.iter().map(|row| row["alpha"].as_f64().unwrap()).collect();
@@ -57,7 +58,10 @@ fn a_line_meets_both_networks() {
         assert!(row["train_loss"].is_f64() && row["train_accuracy"].is_number());
     }
     let csv = Csv::read(&dir.join("l/interpolate.csv"));
-    assert_eq!(csv.columns, ["alpha", "loss", "accuracy", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]);
+    assert_eq!(
+        csv.columns,
+        ["alpha", "loss", "accuracy", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+    );
     assert_eq!(csv.rows.len(), 4);
     assert_eq!(document(&std::fs::read_to_string(dir.join("l/interpolate.json")).unwrap()), line);
     assert!(std::fs::read_to_string(dir.join("l/interpolate.svg")).unwrap().starts_with("<svg "));

@@ -125,8 +125,7 @@ impl HeightField {
             (low, at - low as f64)
         };
         let ((i, fx), (j, fy)) = (cell(x), cell(y));
-        let corners =
-            [self.lattice(i, j), self.lattice(i + 1, j), self.lattice(i, j + 1), self.lattice(i + 1, j + 1)];
+        let corners = [self.lattice(i, j), self.lattice(i + 1, j), self.lattice(i, j + 1), self.lattice(i + 1, j + 1)];
         if corners.iter().any(|h| *h < 0.0) {
             return -1.0;
         }

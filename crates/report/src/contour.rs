@@ -61,7 +61,10 @@ impl Contour<'_> {
             let d: String = field.lines(level).iter().map(|run| frame.path(run)).collect();
             if !d.is_empty() {
                 let ink = if level < 0.5 { "#fff" } else { "#000" };
-                let _ = write!(svg, "<path fill=\"none\" stroke=\"{ink}\" stroke-opacity=\"0.42\" stroke-width=\"0.9\" d=\"{d}\"/>");
+                let _ = write!(
+                    svg,
+                    "<path fill=\"none\" stroke=\"{ink}\" stroke-opacity=\"0.42\" stroke-width=\"0.9\" d=\"{d}\"/>"
+                );
             }
         }
         svg.push_str("</g>");
@@ -100,7 +103,8 @@ impl Contour<'_> {
         for band in 0..BANDS {
             let y = top + height - step * (band + 1) as f64;
             let fill = hex((band as f64 + 0.5) / BANDS as f64);
-            let _ = write!(svg, "<rect x=\"{x}\" y=\"{y:.2}\" width=\"18\" height=\"{:.2}\" fill=\"{fill}\"/>", step + 0.3);
+            let _ =
+                write!(svg, "<rect x=\"{x}\" y=\"{y:.2}\" width=\"18\" height=\"{:.2}\" fill=\"{fill}\"/>", step + 0.3);
         }
         let _ = write!(svg, "<rect class=\"f\" x=\"{x}\" y=\"{top}\" width=\"18\" height=\"{height}\"/>");
         for (loss, text) in self.scale.ticks() {

@@ -67,7 +67,11 @@ impl Frame {
         }
         for (value, text) in round_ticks(self.y, 6.0) {
             let (_, y) = self.place(self.x.0, value);
-            let mark = if grid { format!("class=\"g\" d=\"M{left} {y:.1}H{right}\"") } else { format!("class=\"f\" d=\"M{left} {y:.1}h-5\"") };
+            let mark = if grid {
+                format!("class=\"g\" d=\"M{left} {y:.1}H{right}\"")
+            } else {
+                format!("class=\"f\" d=\"M{left} {y:.1}h-5\"")
+            };
             let _ = write!(
                 svg,
                 "<path {mark}/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",

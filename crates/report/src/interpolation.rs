@@ -45,8 +45,19 @@ pub fn interpolation_svg(points: &[InterpolationPoint], names: [&str; 2]) -> Str
     for (alpha, name) in [(0.0, names[0]), (1.0, names[1])] {
         let (x, _) = upper.place(alpha, 0.0);
         if (from..=to).contains(&alpha) {
-            let anchor = if x > left + 0.85 * width { "end" } else if x < left + 0.15 * width { "start" } else { "middle" };
-            let _ = write!(svg, "<text class=\"t\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>", top - 10.0, escape(name));
+            let anchor = if x > left + 0.85 * width {
+                "end"
+            } else if x < left + 0.15 * width {
+                "start"
+            } else {
+                "middle"
+            };
+            let _ = write!(
+                svg,
+                "<text class=\"t\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+                top - 10.0,
+                escape(name)
+            );
         }
     }
     for (loss, text) in scale.ticks() {
@@ -68,10 +79,8 @@ pub fn interpolation_svg(points: &[InterpolationPoint], names: [&str; 2]) -> Str
     );
     svg.push_str(&lower.axes("\u{3b1}", "accuracy, %", true));
     type Value = fn(&InterpolationPoint) -> f64;
-    let lines: [(&str, Value, Value); 2] = [
-        ("a", |p| p.train_loss, |p| p.train_accuracy),
-        ("b d", |p| p.test_loss, |p| p.test_accuracy),
-    ];
+    let lines: [(&str, Value, Value); 2] =
+        [("a", |p| p.train_loss, |p| p.train_accuracy), ("b d", |p| p.test_loss, |p| p.test_accuracy)];
     for (class, loss, accuracy) in lines {
         let above = points.iter().map(|p| (p.alpha, scale.height(loss(p))));
         let below = points.iter().map(|p| (p.alpha, 100.0 * accuracy(p)));
@@ -92,7 +101,12 @@ pub fn interpolation_svg(points: &[InterpolationPoint], names: [&str; 2]) -> Str
     );
     let lost = points.iter().filter(|p| !p.train_loss.is_finite() || !p.test_loss.is_finite()).count();
     if lost > 0 {
-        let _ = write!(svg, "<text x=\"{}\" y=\"28.5\" text-anchor=\"end\">not finite at {lost} of {} points</text>", left + width, points.len());
+        let _ = write!(
+            svg,
+            "<text x=\"{}\" y=\"28.5\" text-anchor=\"end\">not finite at {lost} of {} points</text>",
+            left + width,
+            points.len()
+        );
     }
     let ends = format!("from {} to {}", short(scale.low), short(scale.high));
     upper.svg(&format!("Loss and accuracy on the line from {} to {}: losses {ends}", names[0], names[1]), &svg)

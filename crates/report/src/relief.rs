@@ -50,7 +50,12 @@ pub fn relief_svg(png: &[u8], labels: &ReliefLabels<'_>) -> String {
             lowest = [*x, *y];
         }
     }
-    let _ = write!(svg, "<text class=\"t\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">loss</text>", lowest[0] - 20.0, lowest[1] - 34.0);
+    let _ = write!(
+        svg,
+        "<text class=\"t\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">loss</text>",
+        lowest[0] - 20.0,
+        lowest[1] - 34.0
+    );
     for (i, name) in labels.axes.iter().enumerate() {
         let ([x, y], [ax, ay], [bx, by]) = (labels.middles[i], labels.corners[i], labels.corners[i + 1]);
         let angle = (by - ay).atan2(bx - ax).to_degrees();

@@ -111,7 +111,8 @@ impl SamplePlan {
         };
         if let Some(batch) = statistics.filter(|_| running > 0) {
             let (forward, to, _) = pass_over(r, batch, buffers.batch_running, Mode::Statistics)?;
-            let mut list = data.record(r, model, View::Train, Visit::Once, batch, 0..batch, one_slot, &data_buffers, to);
+            let mut list =
+                data.record(r, model, View::Train, Visit::Once, batch, 0..batch, one_slot, &data_buffers, to);
             list.extend(forward);
             let p = AverageStatistics { size4: (running / 4) as u32 };
             let to = [buffers.batch_running, buffers.clock, lanes_running];

@@ -6,9 +6,10 @@
 /// p = infinity gives `rho sign(g)`; p = 1 puts all of rho on the first largest |g|. The gradient is scaled by its largest
 /// value first, so nothing over- or underflows. A gradient that is zero, or not finite, gives no direction: e is zero.
 pub fn ascent(gradient: &[f64], p: f64, rho: f64) -> Vec<f64> {
-    let first_largest = gradient.iter().enumerate().fold((0, 0.0), |(place, most), (i, g)| {
-        if g.abs() > most { (i, g.abs()) } else { (place, most) }
-    });
+    let first_largest = gradient
+        .iter()
+        .enumerate()
+        .fold((0, 0.0), |(place, most), (i, g)| if g.abs() > most { (i, g.abs()) } else { (place, most) });
     let (place, most) = first_largest;
     if most == 0.0 || !gradient.iter().all(|g| g.is_finite()) {
         return vec![0.0; gradient.len()];

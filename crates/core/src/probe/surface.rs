@@ -179,7 +179,8 @@ impl SurfaceOptions {
         }
         progress(places.len(), places.len());
         let (grid, marked) = samples.split_at(x.len() * y.len());
-        let rows = |value: fn(&Sample) -> f32| grid.chunks(x.len()).map(|row| row.iter().map(value).collect()).collect();
+        let rows =
+            |value: fn(&Sample) -> f32| grid.chunks(x.len()).map(|row| row.iter().map(value).collect()).collect();
         let points = points.iter().zip(marked);
         Ok(Surface {
             split: subject.examples,
@@ -232,9 +233,16 @@ mod tests {
 
     #[test]
     fn impossible_surfaces_are_refused() {
-        for (grid, range) in
-            [(0, 1.0), (1, 1.0), (1_000_000, 1.0), (usize::MAX, 1.0), (5, 0.0), (5, -1.0), (5, f64::NAN), (5, f64::INFINITY)]
-        {
+        for (grid, range) in [
+            (0, 1.0),
+            (1, 1.0),
+            (1_000_000, 1.0),
+            (usize::MAX, 1.0),
+            (5, 0.0),
+            (5, -1.0),
+            (5, f64::NAN),
+            (5, f64::INFINITY),
+        ] {
             let options = SurfaceOptions { grid, range, statistics: Statistics::Interpolate };
             assert!(options.check().is_err(), "{options:?}");
         }

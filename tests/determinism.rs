@@ -36,6 +36,8 @@ const SAM: &str = "sam: optimizer=sam rho=0.1";
 const WIDE: &str = "wide: optimizer=sam rho=0.7 schedule=cosine";
 const ADAMW: &str = "adamw: optimizer=adamw lr=0.01";
 const SAM_ADAMW: &str = "sam-adamw: optimizer=sam base=adamw rho=0.1 lr=0.01";
+const ASAM: &str = "asam: optimizer=asam base=rmsprop lr=0.002 ascent_steps=2";
+const CLIPPED: &str = "clipped: optimizer=sam rho=0.3 p=3 clip_norm=0.5 schedule=step:0.5,1";
 /// Diverges; with SAM, w + e is no number from the gradient's norm on.
 const WILD: &str = "wild: optimizer=sgd lr=1e6";
 const WILD_SAM: &str = "wild-sam: optimizer=sam rho=0.1 lr=1e6";
@@ -64,8 +66,10 @@ fn alone_and_beside_others(gpu: &Gpu, title: &str, job: &Job, alone: &[usize]) -
 fn a_lane_has_the_same_bits_alone_and_beside_others() {
     for family in FAMILIES {
         let Some(gpu) = gpu(family) else { return };
-        let job =
-            Job::new(&with(&mlp(), json!({"lane": [SGD, WILD, SAM, WIDE, ADAMW, SAM_ADAMW, WILD_SAM], "seeds": 2})));
+        let job = Job::new(&with(
+            &mlp(),
+            json!({"lane": [SGD, WILD, SAM, WIDE, ADAMW, SAM_ADAMW, WILD_SAM, ASAM, CLIPPED], "seeds": 2}),
+        ));
         let all: Vec<usize> = (0..job.setup.lanes.len()).collect();
         let troubles = alone_and_beside_others(gpu, &format!("mlp on {family:?}"), &job, &all);
         // Lanes 2, 3, 12 and 13 are the wild ones, and the only ones.
@@ -87,8 +91,11 @@ fn a_lane_has_the_same_bits_alone_and_beside_others() {
 fn neither_chunks_nor_quiet_steps_nor_a_resumption_change_bits() {
     let Some(gpu) = any_gpu() else { return };
     let lanes = json!({"lane": [SGD, SAM, ADAMW, SAM_ADAMW]});
-    for settings in [mlp(), cnn()] {
-        let job = Job::new(&with(&settings, lanes.clone()));
+    // Groups of 5 and of 4 examples, and every form of the ascent among the lanes.
+    let forms = json!({"lane": [SGD, SAM, ASAM, CLIPPED]});
+    let (groups_of_5, groups_of_4) = (with(&forms, json!({"m": 5})), with(&forms, json!({"m": 4})));
+    for (settings, changes) in [(mlp(), lanes.clone()), (cnn(), lanes), (mlp(), groups_of_5), (cnn(), groups_of_4)] {
+        let job = Job::new(&with(&settings, changes));
         let model = job.model.name().to_owned();
         let whole = job.run(gpu);
         let of = |setup: Setup, start: Option<&Snapshot>, budget| job.run_as(gpu, setup, start, budget);
@@ -131,7 +138,7 @@ fn rho_0_is_the_base_optimizer() {
         "nesterov-0: optimizer=sam rho=0 nesterov=true weight_decay=0.01 schedule=cosine warmup=3",
         SAM,
     ];
-    for settings in [mlp(), cnn()] {
+    for settings in [mlp(), cnn(), with(&mlp(), json!({"m": 4})), with(&cnn(), json!({"m": 8}))] {
         let job = Job::new(&with(&settings, json!({"lane": lanes})));
         let story = job.run(gpu);
         for base in [0, 2, 4] {
@@ -146,6 +153,18 @@ fn rho_0_is_the_base_optimizer() {
     }
 }
 
+/// A group as large as the batch is the batch, and one group of two is not.
+#[test]
+fn m_of_the_whole_batch_is_plain_sam() {
+    let Some(gpu) = any_gpu() else { return };
+    let job = |m: Value| Job::new(&with(&mlp(), json!({"lane": [SAM, CLIPPED], "m": m})));
+    let [plain, whole, halves] = [json!(null), json!(20), json!(10)].map(|m| job(m).run(gpu));
+    for lane in 0..2 {
+        same_bits("m = batch", &whole.bits(lane, 0), &plain.bits(lane, 0));
+        assert_ne!(halves.bits(lane, 0), plain.bits(lane, 0), "groups climb by themselves");
+    }
+}
+
 /// At lr 0 the weights stay what they were, bit for bit, however far e leads: what is kept, measured and saved is w and
 /// never w + e. The running statistics are those of the first pass alone: SGD's.
 #[test]
@@ -155,7 +174,7 @@ fn nothing_of_the_ascent_is_kept() {
         let lanes = [
             "sgd: optimizer=sgd lr=0",
             "sam: optimizer=sam rho=0.7 lr=0",
-            "sam-adamw: optimizer=sam base=adamw rho=0.7 lr=0",
+            "sam-adamw: optimizer=sam base=adamw rho=0.7 lr=0 p=4 ascent_steps=2",
         ];
         let changes = json!({"lane": lanes, "checkpoint_every": 1, "label_noise": 0.0});
         let job = Job::new(&with(&settings, changes));

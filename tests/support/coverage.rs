@@ -40,6 +40,7 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("clip", &["clip"]),
     ("accumulate", &["accumulate"]),
     ("log", &["log"]),
+    ("peaks", &["multiply_add", "stream", "touch"]),
     ("gather", &["gather"]),
     ("init", &["init"]),
     ("height field", &["height_field"]),

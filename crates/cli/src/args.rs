@@ -51,6 +51,9 @@ pub enum Command {
         after_help = "Example: lowland probe surface runs/mine/final-sgd-0.safetensors runs/mine/final-sam-0.safetensors --out surface"
     )]
     Probe(ProbeArgs),
+    /// Time kernels and whole steps, as a fraction of what this adapter can do
+    #[command(after_help = "Example: lowland bench step --model cnn:16,32 --input 3x32x32 --batch 64")]
+    Bench(BenchArgs),
     /// Write report.html of a run folder
     #[command(after_help = "Example: lowland report runs/mine")]
     Report(ReportArgs),
@@ -277,6 +280,58 @@ pub enum SplitName {
 pub struct ReportArgs {
     /// The run folder
     pub dir: PathBuf,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    pub kind: BenchKind,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchKind {
+    /// Whole training steps on random data that lies on the device
+    #[command(after_help = "Example: lowland bench step --model mlp:128 --input 1x28x28 --batch 64 --lanes 16")]
+    Step(BenchStep),
+    /// The adapter's peaks, and each kernel at the sizes of the usual networks
+    #[command(after_help = "Example: lowland bench kernels --json")]
+    Kernels(BenchKernels),
+}
+
+#[derive(Debug, Args)]
+pub struct BenchStep {
+    /// Network
+    #[arg(long, default_value = "cnn:16,32")]
+    pub model: String,
+    /// Channels, height and width of an example
+    #[arg(long, default_value = "3x32x32", value_name = "CxHxW")]
+    pub input: String,
+    /// Classes
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub classes: usize,
+    /// Examples a step
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub batch: usize,
+    /// Optimizers: sgd, sam or both
+    #[arg(long, default_value = "sgd,sam")]
+    pub optimizer: String,
+    /// Lanes at once
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub lanes: usize,
+    /// Steps before the first that counts
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub warmup: u64,
+    /// Steps that count
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub steps: u64,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchKernels {
     #[command(flatten)]
     pub common: Common,
 }

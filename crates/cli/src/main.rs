@@ -4,6 +4,7 @@
 //! after saving.
 
 mod args;
+mod bench;
 mod checkpoint;
 mod doctor;
 mod eval;
@@ -18,6 +19,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    let start = std::time::Instant::now();
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let given = matches.subcommand().map(|(_, sub)| sub).unwrap_or(&matches);
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => train::compare(args, given),
         Command::Eval(args) => eval::eval(args, given),
         Command::Predict(args) => eval::predict(args, given),
+        Command::Bench(args) => bench::bench(args, start),
         Command::Probe(args) => probe::probe(args, given),
         Command::Report(args) => report::report(&args),
         Command::Doctor(args) => doctor::doctor(&args),

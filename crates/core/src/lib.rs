@@ -49,6 +49,7 @@
 //! A user's own kernels run through [`gpu::Recording`], [`gpu::Dispatch`] and [`gpu::Program`] (`examples/custom_kernel.rs`),
 //! an own network is a list of layers in a [`model::Model`] (`examples/custom_model.rs`). `crates/ARCHITECTURE.md` in the
 //! repository tells how the engine is built and why.
+pub mod bench;
 pub mod config;
 pub mod data;
 pub mod error;

@@ -1,6 +1,6 @@
 //! A recording made real: buffers allocated, kernels compiled, bind groups built, once.
 
-use super::{BufferId, Dispatch, Gpu, Pipeline, Recording};
+use super::{BufferId, Dispatch, Gpu, Pipeline, Readback, Recording};
 use crate::{Error, Result};
 use std::sync::Arc;
 
@@ -91,6 +91,16 @@ impl Program {
             pass.set_bind_group(0, &launch.bind_group, &[]);
             pass.dispatch_workgroups(launch.groups[0], launch.groups[1], launch.groups[2]);
         }
+    }
+
+    /// Submits what `encoder` holds and waits until the device has done it.
+    pub(crate) async fn end_of(&self, gpu: &Gpu, mut encoder: wgpu::CommandEncoder) -> Result<()> {
+        let Some(buffer) = self.buffers.first() else { return Ok(()) };
+        let mut readback = Readback::new(gpu, 4);
+        readback.copy(&mut encoder, buffer, 0, 0, 4);
+        gpu.queue.submit([encoder.finish()]);
+        readback.map(4);
+        readback.wait(gpu).await.map(drop)
     }
 
     /// Runs `segment` once.

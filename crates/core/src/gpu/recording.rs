@@ -51,6 +51,16 @@ impl Recording {
         *size = (*size).max(bytes);
     }
 
+    /// Bytes of `buffer`.
+    pub fn size(&self, buffer: BufferId) -> u64 {
+        self.buffers[buffer.0].1
+    }
+
+    /// What `buffer` is called.
+    pub fn label(&self, buffer: BufferId) -> &str {
+        &self.buffers[buffer.0].0
+    }
+
     /// Declares a table.
     pub fn table(&mut self, rows: Vec<[u32; 4]>) -> TableId {
         debug_assert!(rows.len() <= Self::TABLE_ROWS);

@@ -177,6 +177,16 @@ impl Model {
         self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).sum()
     }
 
+    /// The same of the first layer that has any.
+    pub fn multiply_adds_of_first(&self) -> u64 {
+        self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).find(|n| *n > 0).unwrap_or(0)
+    }
+
+    /// Values of one example between the layers and at the end.
+    pub fn activations(&self) -> usize {
+        self.layers.iter().map(|place| place.output.len()).sum()
+    }
+
     /// Declares the tensors between the layers, their gradients where it `trains` (or only measures them).
     pub(crate) fn connect(&self, recording: &mut Recording, sizes: Sizes, trains: bool) -> Result<Network<'_>> {
         if (self.output().channels, self.output().height * self.output().width) != (self.classes, 1) {

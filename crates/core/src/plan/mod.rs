@@ -239,6 +239,31 @@ impl Plan {
         self.segments.iter().map(|(_, dispatches)| dispatches.clone()).collect()
     }
 
+    /// The segments of a step, in order; those that only a step needs whose metrics are read where it is `logged`.
+    pub(crate) fn step_segments(&self, logged: bool) -> Vec<usize> {
+        use Segment::{Ascend, Clip, Gather, Log, MeanOfGroups, MeanOfPass1, NormOfMean, Pass1, Pass2, Update};
+        let groups = self.groups();
+        // Of a step in groups the norm that is logged is that of their mean.
+        let norm = if logged && groups == 1 { Segment::NormOfAll } else { Segment::NormOfAscents };
+        let mut step = Vec::new();
+        for group in 0..groups {
+            step.extend([Gather(group), Pass1, norm]);
+            step.extend(logged.then_some(MeanOfPass1));
+            step.extend([Ascend, Pass2, MeanOfGroups]);
+            if group + 1 < groups {
+                step.push(Log);
+            }
+        }
+        step.extend(logged.then_some(NormOfMean));
+        step.extend([Clip, Update, Log]);
+        step.into_iter().filter_map(|segment| self.index(segment)).collect()
+    }
+
+    /// The dispatches of a step that is not logged.
+    pub(crate) fn step_dispatches(&self) -> Vec<Dispatch> {
+        self.step_segments(false).into_iter().flat_map(|segment| self.segments[segment].1.clone()).collect()
+    }
+
     /// The place of `segment`, if the plan has it.
     pub(crate) fn index(&self, segment: Segment) -> Option<usize> {
         self.segments.iter().position(|(name, _)| *name == segment)

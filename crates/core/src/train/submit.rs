@@ -51,9 +51,9 @@ impl Trainer {
         to(eval_every.max(1)).min(to(checkpoint_every.max(1))).min(steps - self.submitted)
     }
 
-    fn submit_steps(&mut self, gpu: &Gpu, mut readback: Readback, first: u64, count: u64) {
+    pub(super) fn submit_steps(&mut self, gpu: &Gpu, mut readback: Readback, first: u64, count: u64) {
         self.write_schedule(gpu, first, count);
-        let (logged, quiet) = (self.step_segments(true), self.step_segments(false));
+        let (logged, quiet) = (self.plan.step_segments(true), self.plan.step_segments(false));
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for step in first..first + count {
@@ -76,25 +76,6 @@ impl Trainer {
         if end || checkpoint {
             self.agenda.push_back(Job::Snapshot { step: done });
         }
-    }
-
-    fn step_segments(&self, logged: bool) -> Vec<usize> {
-        use Segment::{Ascend, Clip, Gather, Log, MeanOfGroups, MeanOfPass1, NormOfMean, Pass1, Pass2, Update};
-        let groups = self.plan.groups();
-        // Of a step in groups the norm that is logged is that of their mean.
-        let norm = if logged && groups == 1 { Segment::NormOfAll } else { Segment::NormOfAscents };
-        let mut step = Vec::new();
-        for group in 0..groups {
-            step.extend([Gather(group), Pass1, norm]);
-            step.extend(logged.then_some(MeanOfPass1));
-            step.extend([Ascend, Pass2, MeanOfGroups]);
-            if group + 1 < groups {
-                step.push(Log);
-            }
-        }
-        step.extend(logged.then_some(NormOfMean));
-        step.extend([Clip, Update, Log]);
-        step.into_iter().filter_map(|segment| self.plan.index(segment)).collect()
     }
 
     fn write_schedule(&self, gpu: &Gpu, first: u64, count: u64) {

@@ -117,7 +117,37 @@ impl Trainer {
         Ok(trainer)
     }
 
-    fn plan(model: &Model, data: &Dataset, setup: &Setup, family: Family, max_binding: u64) -> Result<Plan> {
+    /// Does `count` steps and waits for them: for measurements. The mean loss of the last one over the lanes.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where the device is lost.
+    pub(crate) async fn steps_now(&mut self, gpu: &Gpu, count: u64) -> Result<f32> {
+        let mut loss = f32::NAN;
+        let end = (self.submitted + count).min(self.setup.steps);
+        while self.submitted < end {
+            let Some(readback) = self.idle.pop() else { return Err(Error::run("the trainer is at work already.")) };
+            let part = (end - self.submitted).min(MOST_STEPS);
+            self.submit_steps(gpu, readback, self.submitted, part);
+            let Some(work) = self.in_flight.pop_back() else { break };
+            let bytes = work.readback.wait(gpu).await?;
+            let mut events = Vec::new();
+            self.arrived(work, &bytes, &mut events);
+            let last = events.iter().filter_map(|event| match event {
+                Event::Step(metrics) if metrics.step + 1 == self.submitted => Some(metrics.loss),
+                _ => None,
+            });
+            let losses: Vec<f32> = last.collect();
+            loss = losses.iter().sum::<f32>() / losses.len() as f32;
+        }
+        Ok(loss)
+    }
+
+    /// Dispatches of a step that is not logged.
+    pub(crate) fn dispatches_per_step(&self) -> usize {
+        self.plan.step_dispatches().len()
+    }
+
+    pub(crate) fn plan(model: &Model, data: &Dataset, setup: &Setup, family: Family, max_binding: u64) -> Result<Plan> {
         if setup.batch == 0 || setup.batch > data.train.len() {
             let most = data.train.len();
             return Err(Error::input(format!(

@@ -1,0 +1,183 @@
+//! `lowland bench`.
+
+use crate::args::{BenchArgs, BenchKind, BenchStep};
+use crate::print::{out, say};
+use anyhow::Result;
+use lowland::Error;
+use lowland::bench::{KernelTime, Peaks, StepBench, StepTime, Steps, time_kernels};
+use lowland::config::Activation;
+use lowland::data::Shape;
+use lowland::gpu::Gpu;
+use lowland::model::Model;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+pub fn bench(args: BenchArgs, process_start: Instant) -> Result<ExitCode> {
+    match args.kind {
+        BenchKind::Step(args) => step(&args, process_start),
+        BenchKind::Kernels(args) => {
+            let gpu = args.common.gpu()?;
+            let peaks = pollster::block_on(Peaks::measure(&gpu))?;
+            let mut rows = Vec::new();
+            for (model, input, batch) in SHIPPED {
+                if !args.common.quiet {
+                    say(&format!("{model}, batch {batch} of {input}"));
+                }
+                let (model, bench) = (parse(model, input, 10)?, StepBench { batch, ..default_step(true) });
+                rows.extend(pollster::block_on(time_kernels(&gpu, &model, &bench, &peaks))?);
+            }
+            out(&if args.common.json { kernels_json(&peaks, &rows) } else { kernels_text(&gpu, &peaks, &rows) })?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The networks whose kernels are timed: the program's defaults, the usual MNIST network, and a matrix product of 512^3.
+const SHIPPED: [(&str, &str, usize); 4] = [
+    ("cnn:16,32", "3x32x32", 64),
+    ("mlp:256,128", "1x28x28", 128),
+    ("mlp:32,32,32", "2x1x1", 20),
+    ("mlp:512", "512x1x1", 512),
+];
+
+fn default_step(sam: bool) -> StepBench {
+    StepBench { sam, batch: 64, lanes: 1, warmup: 5, steps: 20 }
+}
+
+fn parse(model: &str, input: &str, classes: usize) -> lowland::Result<Model> {
+    let numbers: Option<Vec<usize>> = input.split('x').map(|n| n.parse().ok().filter(|n| *n > 0)).collect();
+    let Some([channels, height, width]) = numbers.as_deref() else {
+        return Err(Error::input(format!("--input is '{input}'; write channels, height and width, as in 3x32x32.")));
+    };
+    if !(2..=65_536).contains(&classes) {
+        return Err(Error::input(format!("--classes is {classes}; it must be from 2 to 65536.")));
+    }
+    let shape = Shape { channels: *channels, height: *height, width: *width };
+    Model::parse(model, shape, classes, Activation::Relu, None)
+}
+
+fn step(args: &BenchStep, process_start: Instant) -> Result<ExitCode> {
+    let model = parse(&args.model, &args.input, args.classes)?;
+    let names: Vec<&str> = args.optimizer.split(',').map(str::trim).collect();
+    if let Some(name) = names.iter().find(|name| !["sgd", "sam"].contains(name)) {
+        return Err(Error::input(format!("--optimizer has '{name}'; steps of sgd and sam are timed.")).into());
+    }
+    let counts = [("batch", args.batch as u64), ("steps", args.steps), ("lanes", args.lanes as u64)];
+    if let Some((name, n)) = counts.iter().find(|(_, n)| !(1..=65_536).contains(n)) {
+        return Err(Error::input(format!("--{name} is {n}; it must be from 1 to 65536.")).into());
+    }
+    let gpu = args.common.gpu()?;
+    // What the peaks take is no part of the first step.
+    let (before, peaks) = (Instant::now(), pollster::block_on(Peaks::measure(&gpu))?);
+    let mut start = process_start + before.elapsed();
+    let mut rows = Vec::new();
+    for name in names {
+        let bench = StepBench {
+            sam: name == "sam",
+            batch: args.batch,
+            lanes: args.lanes,
+            warmup: args.warmup,
+            steps: args.steps,
+        };
+        let on = Steps { gpu: &gpu, model: &model, peaks: &peaks, start, cpu: cpu_time };
+        rows.push((name, pollster::block_on(bench.run(on))?));
+        start = Instant::now();
+    }
+    out(&if args.common.json { steps_json(args, &gpu, &rows) } else { steps_text(args, &gpu, &peaks, &rows) })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cpu_time() -> Option<Duration> {
+    cpu_time::ProcessTime::try_now().ok().map(|time| time.as_duration())
+}
+
+/// `value` with four digits.
+fn short(value: f64) -> Value {
+    let rounded = format!("{value:.3e}").parse::<f64>().unwrap_or(value);
+    json!(rounded)
+}
+
+fn steps_json(args: &BenchStep, gpu: &Gpu, rows: &[(&str, StepTime)]) -> String {
+    let row = |(name, t): &(&str, StepTime)| {
+        json!({
+            "model": args.model, "optimizer": name, "batch": args.batch, "lanes": args.lanes,
+            "median_ms": short(1e3 * t.median), "min_ms": short(1e3 * t.min), "free_ms": short(1e3 * t.free),
+            "cpu_ms": t.cpu.map(|s| short(1e3 * s)), "first_step_s": short(t.first_step), "gpu_bytes": t.gpu_bytes,
+            "floor_fraction": short(t.floor_fraction), "loss_first": t.loss_first, "loss_last": t.loss_last,
+            "adapter": gpu.info().name,
+        })
+    };
+    format!("{:#}", Value::Array(rows.iter().map(row).collect()))
+}
+
+fn peaks_text(gpu: &Gpu, peaks: &Peaks) -> String {
+    let [small, .., large] = peaks.bytes_per_second.map(|rate| 1e-9 * rate);
+    format!(
+        "{}: {:.1} Gflop/s in registers, {large:.1} GB/s ({small:.1} in a cache), {:.1} us a dispatch",
+        gpu.info().name,
+        1e-9 * peaks.flops,
+        1e6 * peaks.dispatch_seconds
+    )
+}
+
+fn steps_text(args: &BenchStep, gpu: &Gpu, peaks: &Peaks, rows: &[(&str, StepTime)]) -> String {
+    let mut text = format!("{}\n\n", peaks_text(gpu, peaks));
+    let BenchStep { model, batch, lanes, input, .. } = args;
+    let plural = if *lanes == 1 { "lane" } else { "lanes" };
+    let _ = writeln!(text, "{model}, batch {batch} of {input}, {lanes} {plural}; milliseconds a step");
+    let _ = writeln!(text, "        median     min    free     cpu  first step  of the floor   GPU MB");
+    for (name, t) in rows {
+        let cpu = t.cpu.map_or("-".into(), |s| format!("{:.2}", 1e3 * s));
+        let _ = writeln!(
+            text,
+            "{name:5} {:8.2} {:7.2} {:7.2} {cpu:>7} {:9.2} s {:11.1} % {:8.1}",
+            1e3 * t.median,
+            1e3 * t.min,
+            1e3 * t.free,
+            t.first_step,
+            100.0 * t.floor_fraction,
+            1e-6 * t.gpu_bytes as f64
+        );
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn kernels_json(peaks: &Peaks, rows: &[KernelTime]) -> String {
+    let row = |kernel: &str, size: &str, seconds: f64, flops: f64, bytes: f64, fraction: f64| {
+        json!({
+            "kernel": kernel, "size": size, "median_us": short(1e6 * seconds), "gflops": short(1e-9 * flops),
+            "gbps": short(1e-9 * bytes), "peak_fraction": short(fraction),
+        })
+    };
+    let mut all = vec![
+        row("peak_multiply_add", "registers", 0.0, peaks.flops, 0.0, 1.0),
+        row("dispatch", "1 invocation", peaks.dispatch_seconds, 0.0, 0.0, 0.0),
+    ];
+    for (bytes, rate) in Peaks::ARRAYS.into_iter().zip(peaks.bytes_per_second) {
+        all.push(row("peak_bandwidth", &format!("2 x {} KiB", bytes >> 10), 0.0, 0.0, rate, 1.0));
+    }
+    all.extend(rows.iter().map(|k| row(k.kernel, &k.size, k.seconds, k.flops, k.bytes_per_second, k.peak_fraction)));
+    format!("{:#}", Value::Array(all))
+}
+
+fn kernels_text(gpu: &Gpu, peaks: &Peaks, rows: &[KernelTime]) -> String {
+    let mut text = format!("{}\n\n", peaks_text(gpu, peaks));
+    let _ = writeln!(text, "{:34} {:32} {:>9} {:>8} {:>7} {:>8}", "kernel", "size", "us", "Gflop/s", "GB/s", "of peak");
+    for k in rows {
+        let _ = writeln!(
+            text,
+            "{:34} {:32} {:9.1} {:8.2} {:7.2} {:6.1} %",
+            k.kernel,
+            k.size,
+            1e6 * k.seconds,
+            1e-9 * k.flops,
+            1e-9 * k.bytes_per_second,
+            100.0 * k.peak_fraction
+        );
+    }
+    text.truncate(text.trim_end().len());
+    text
+}

@@ -2,7 +2,8 @@
 //!
 //! The crate reads files and nothing else: `config.json`, `metrics.csv`, `eval.csv` and, where there is one, `notes.json`.
 //! The walk of the data is `read` (files to rows) to `summary` (rows to estimates and sentences) to `text` (a table
-//! for the terminal) and `html` (the page, with the pictures of `charts`).
+//! for the terminal) and `html` (the page, with the pictures of `charts`). The pictures of the landscape ([`Contour`],
+//! [`interpolation_svg`], [`relief_svg`]) are drawn of numbers that are given, and stand alone.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), lowland_report::Error> {

@@ -1,5 +1,6 @@
 // One pixel an invocation: a lit height field in a box with thin grids, seen in perspective. Each of samples^2 rays marches
-// through the box over [-1, 1]^2, finds where it crosses the bilinear surface by bisection, and is coloured by height, with
+// through the box over [-1, 1]^2, in steps as long as the steepest slope allows without a crossing missed, finds the place
+// where it crosses the bilinear surface by bisection, and is coloured by height, with
 // isolines of even width, half-Lambert light and darkened hollows. Heights lie in 0..1; below 0 there is no surface, and
 // the floor is hatched instead. Marks are spheres. The picture is RGBA with straight alpha over nothing.
 #import shared/rows
@@ -10,11 +11,11 @@ struct HeightField {
   width: u32, height: u32, first_row: u32, rows: u32,
   samples: u32, points: u32, marks: u32, levels: f32,
   scale: f32, azimuth: f32, elevation: f32, distance: f32,
-  zoom: f32, target_z: f32, ink: f32,
+  zoom: f32, target_z: f32, ink: f32, steepest: f32,
 }
 struct Hit { t: f32, found: bool }
 struct Layer { colour: vec3f, alpha: f32 }
-const STEPS = 96u;                                           // marching steps of a ray, and bisections of the last one
+const STEPS = 96u;                                           // marching steps of a ray at most, and bisections of the last one
 const BISECTIONS = 10u;
 
 @group(0) @binding(0) var<uniform> p: HeightField;
@@ -78,16 +79,18 @@ fn box_span(eye: vec3f, ray: vec3f) -> vec2f {
 fn march(slot: u32, eye: vec3f, ray: vec3f) -> Hit {
   let span = box_span(eye, ray) + vec2f(-1e-4, 1e-4);
   if span.x >= span.y { return Hit(0.0, false); }
-  let dt = (span.y - span.x) / f32(STEPS);
+  let shortest = (span.y - span.x) / f32(STEPS);
+  let closing = abs(ray.z) + p.steepest * length(ray.xy);
   var before = 0.0;
   var known = false;
-  for (var i = 0u; i <= STEPS; i++) {
-    let t = span.x + dt * f32(i);
+  var last = span.x;
+  var t = span.x;
+  for (var i = 0u; i <= STEPS + 1u; i++) {
     let at = eye + ray * t;
     let h = surface(slot, at.xy);
     let above = at.z - h * p.scale;
     if known && h >= 0.0 && above * before <= 0.0 {
-      var low = t - dt;
+      var low = last;
       var high = t;
       for (var k = 0u; k < BISECTIONS; k++) {
         let middle = 0.5 * (low + high);
@@ -96,8 +99,11 @@ fn march(slot: u32, eye: vec3f, ray: vec3f) -> Hit {
       }
       return Hit(0.5 * (low + high), true);
     }
+    if t >= span.y { break; }
     before = above;
     known = h >= 0.0;
+    last = t;
+    t = min(t + select(shortest, max(shortest, abs(above) / closing), known), span.y);
   }
   return Hit(0.0, false);
 }

@@ -42,6 +42,7 @@ fn a_height_field_is_drawn_as_its_twin_draws_it() {
             zoom: 0.3125,
             target_z: 0.375,
             ink: 0.5,
+            steepest: 1.25,
         };
         let p = |first_row: usize, rows: usize| HeightField {
             width: width as u32,
@@ -59,6 +60,7 @@ fn a_height_field_is_drawn_as_its_twin_draws_it() {
             zoom: 0.3125,
             target_z: 0.375,
             ink: 0.5,
+            steepest: 1.25,
         };
         // Slot 1 of 2, in two bands of which the second is longer than what is left.
         let single = |values: &[f64]| values.iter().map(|v| *v as f32).collect::<Vec<f32>>();

@@ -225,6 +225,9 @@ pub struct SurfaceArgs {
     /// Heights and colours by the loss or by its logarithm [default: log where losses differ by more than 30 times]
     #[arg(long, value_enum, help_heading = "Output")]
     pub height: Option<Height>,
+    /// Width of the pictures in three dimensions, in pixels
+    #[arg(long, default_value_t = 1400, value_name = "N", help_heading = "Output")]
+    pub pixels: usize,
     /// Cut the pictures off at this loss
     #[arg(long, value_name = "LOSS", help_heading = "Output")]
     pub cap: Option<f64>,

@@ -67,6 +67,9 @@ fn surface(args: &SurfaceArgs, matches: &ArgMatches) -> Result<ExitCode> {
     if let Some(cap) = args.cap.filter(|cap| !(cap.is_finite() && *cap > 0.0)) {
         return Err(Error::input(format!("cap is {cap}; it must be a loss above 0.")).into());
     }
+    if !(64..=8192).contains(&args.pixels) {
+        return Err(Error::input(format!("pixels is {}; it must be from 64 to 8192.", args.pixels)).into());
+    }
     if points && args.files.len() != 3 {
         return Err(count("the plane through points takes three checkpoints", &args.files).into());
     }

@@ -29,6 +29,8 @@ pub struct HeightField {
     pub target_z: f64,
     /// Lightness of the grids.
     pub ink: f64,
+    /// A bound of the surface's slope.
+    pub steepest: f64,
 }
 
 type V3 = [f64; 3];
@@ -143,7 +145,7 @@ impl HeightField {
         [(h[0] - h[1]) / (x1 - x0), (h[2] - h[3]) / (y1 - y0)]
     }
 
-    /// Where the ray crosses the surface: the first change of side along equal steps through the box, bisected.
+    /// Where the ray crosses the surface: the first change of side along steps that miss none, bisected.
     fn march(&self, eye: V3, ray: V3) -> Option<f64> {
         let (low, high) = ([-1.0, -1.0, 0.0], [1.0, 1.0, self.scale]);
         let (mut near, mut far) = (f64::NEG_INFINITY, f64::INFINITY);
@@ -161,20 +163,25 @@ impl HeightField {
             let h = self.surface(at[0], at[1]);
             (at[2] - h * self.scale, h >= 0.0)
         };
-        let dt = (far - near) / 96.0;
-        let mut before = None;
-        for i in 0..=96 {
-            let t = near + dt * f64::from(i);
+        let shortest = (far - near) / 96.0;
+        let closing = ray[2].abs() + self.steepest * ray[0].hypot(ray[1]);
+        let (mut before, mut last, mut t) = (None, near, near);
+        for _ in 0..=97 {
             let (now, known) = above(t);
             if let Some(before) = before.filter(|before| known && now * before <= 0.0) {
-                let (mut a, mut b) = (t - dt, t);
+                let (mut a, mut b) = (last, t);
                 for _ in 0..10 {
                     let middle = 0.5 * (a + b);
                     if above(middle).0 * before > 0.0 { a = middle } else { b = middle }
                 }
                 return Some(0.5 * (a + b));
             }
+            if t >= far {
+                break;
+            }
             before = known.then_some(now);
+            last = t;
+            t = (t + if known { shortest.max(now.abs() / closing) } else { shortest }).min(far);
         }
         None
     }

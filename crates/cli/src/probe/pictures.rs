@@ -50,14 +50,16 @@ pub fn surfaces(gpu: &Gpu, folder: &Folder, surfaces: &[(String, Surface)], args
         folder.write(&format!("{stem}.svg"), contour.to_svg().as_bytes())?;
 
         let field = height_field(surface, &losses, &scale);
-        let camera = Camera::default();
+        let camera = Camera { width: args.pixels, height: args.pixels * 4 / 5, ..Camera::default() };
         let png = png(&pollster::block_on(field.render(gpu, &camera))?)?;
         folder.write(&format!("{stem}-3d.png"), &png)?;
-        let at = |x: f32, y: f32, height: f32| camera.project(&field, [x, y, height]).map(f64::from);
+        // The labels' sizes are those of a picture of the usual size, which the SVG element scales.
+        let usual = Camera::default();
+        let at = |x: f32, y: f32, height: f32| usual.project(&field, [x, y, height]).map(f64::from);
         let labels = ReliefLabels {
             title: &title,
             axes,
-            size: (camera.width as f64, camera.height as f64),
+            size: (usual.width as f64, usual.height as f64),
             heights: scale
                 .ticks()
                 .into_iter()

@@ -99,6 +99,7 @@ impl HeightField {
             return Err(Error::input(format!("a picture of {width}x{height} pixels does not fit the adapter.")));
         }
         let (points, fine) = refined(self.grid, &self.heights);
+        let steepest = steepest(points, &fine);
         let mut recording = Recording::default();
         let heights = recording.buffer("heights", 4 * fine.len() as u64);
         let marks = recording.buffer("marks", 16 * self.marks.len() as u64);
@@ -122,6 +123,7 @@ impl HeightField {
                 zoom: ZOOM,
                 target_z: TARGET * self.scale,
                 ink: self.ink,
+                steepest: self.scale * steepest,
             };
             vec![launch(&params, [heights, marks, image], table, rows * width)]
         });
@@ -194,6 +196,18 @@ fn refined(grid: usize, heights: &[f32]) -> (usize, Vec<f32>) {
     (points, (0..points * points).map(|i| value(i % points, i / points)).collect())
 }
 
+/// A bound of the slope of the bilinear surface over [-1, 1]^2.
+fn steepest(points: usize, heights: &[f32]) -> f32 {
+    let known = |i: usize| Some(heights[i]).filter(|h| *h >= 0.0);
+    let rise = |by: usize, inside: fn(usize, usize) -> bool| {
+        let pairs = (0..heights.len()).filter(|i| inside(*i, points)).filter_map(|i| Some(known(i + by)? - known(i)?));
+        pairs.fold(0.0, |most: f32, rise| most.max(rise.abs()))
+    };
+    let across = rise(1, |i, points| i % points + 1 < points);
+    let along = rise(points, |i, points| i / points + 1 < points);
+    0.5 * (points - 1) as f32 * across.hypot(along)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +224,16 @@ mod tests {
                 assert!((fine[y * points + x] - wanted).abs() < 1e-5, "at {x}, {y}");
             }
         }
+    }
+
+    #[test]
+    fn the_steepest_slope_is_that_of_the_plane() {
+        let plane: Vec<f32> = (0..25).map(|i| 0.1 * (i % 5) as f32 + 0.05 * (i / 5) as f32).collect();
+        let wanted = 0.2f32.hypot(0.1);
+        assert!((steepest(5, &plane) - wanted).abs() < 1e-6);
+        let mut hole = plane.clone();
+        hole[12] = -1.0;
+        assert!((steepest(5, &hole) - wanted).abs() < 1e-6);
     }
 
     #[test]

@@ -222,7 +222,7 @@ pub struct SurfaceArgs {
     /// Batch norm's running statistics in the plane [default: interpolate, which keeps the checkpoint's; points: recompute]
     #[arg(long, value_enum)]
     pub bn: Option<Bn>,
-    /// Heights and colours by the loss or by its logarithm [default: log where losses differ by more than 30 times]
+    /// Heights and colours by the loss or by its logarithm [default: log where losses differ by more than 20 times]
     #[arg(long, value_enum, help_heading = "Output")]
     pub height: Option<Height>,
     /// Width of the pictures in three dimensions, in pixels

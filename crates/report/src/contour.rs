@@ -71,14 +71,22 @@ impl Contour<'_> {
         svg.push_str(&frame.axes(self.axes[0], self.axes[1], false));
         for (x, y, name) in self.points {
             let (x, y) = frame.place(*x, *y);
-            let end = x > left + 0.8 * width;
-            let (at, anchor) = if end { (x - 12.0, "end") } else { (x + 12.0, "start") };
+            // Beside the point; above it where another one follows on its line.
+            let crowded = self.points.iter().any(|(other_x, other_y, _)| {
+                let (other_x, other_y) = frame.place(*other_x, *other_y);
+                (1.0..130.0).contains(&(other_x - x)) && (other_y - y).abs() < 18.0
+            });
+            let (at, down, anchor) = match () {
+                () if crowded => (x, -13.0, "middle"),
+                () if x > left + 0.8 * width => (x - 12.0, 5.0, "end"),
+                () => (x + 12.0, 5.0, "start"),
+            };
             let _ = write!(
                 svg,
                 "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5.5\" fill=\"#fff\" stroke=\"#111\" stroke-width=\"1.8\"/>\
                  <text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" style=\"fill:#fff;stroke:#111;stroke-width:3px;\
                  paint-order:stroke;font-size:14px;font-weight:600\">{}</text>",
-                y + 5.0,
+                y + down,
                 escape(name)
             );
         }

@@ -18,7 +18,7 @@ pub struct InterpolationPoint {
 }
 
 /// The line from the network `names[0]` (alpha 0) to `names[1]` (alpha 1), as an SVG element that stands alone. The axis of
-/// losses is logarithmic where they differ by more than 30 times.
+/// losses is logarithmic where they differ by more than 20 times.
 pub fn interpolation_svg(points: &[InterpolationPoint], names: [&str; 2]) -> String {
     let (from, to) = match (points.first(), points.last()) {
         (Some(first), Some(last)) if last.alpha > first.alpha => (first.alpha, last.alpha),

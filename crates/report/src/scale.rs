@@ -15,11 +15,11 @@ pub struct HeightScale {
 }
 
 /// Where the range is wider than this, heights follow the logarithm unless told otherwise.
-const WIDE: f64 = 30.0;
+const WIDE: f64 = 20.0;
 
 impl HeightScale {
     /// A scale for all finite losses, cut off at `cap`. Without a choice it is logarithmic where losses differ by more than
-    /// 30 times. `None` where no loss is finite.
+    /// 20 times. `None` where no loss is finite.
     pub fn of(losses: impl Iterator<Item = f64>, cap: Option<f64>, log: Option<bool>) -> Option<Self> {
         let cut = |loss: f64| cap.map_or(loss, |cap| loss.min(cap));
         let (low, high) = losses

@@ -165,6 +165,11 @@ fn mlp_with_batch_norm_and_smoothing() {
 }
 
 #[test]
+fn list_of_layers() {
+    follow("list", &["sam", "sgd"], true);
+}
+
+#[test]
 fn cnn_without_norm() {
     follow("cnn-plain", &["sam-adamw-smoothing", "sgd-dampening-warmup"], false);
 }

@@ -94,16 +94,65 @@ class Cnn(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+class Listed(nn.Module):
+    """A list of layers as `--model FILE.json` has it, of default names and without `name`s."""
+
+    def __init__(self, shape, entries, activation):
+        super().__init__()
+        self.entries = entries
+        self.activations = [ACTIVATIONS[entry.get("function", activation)] for entry in entries]
+        self.layers = nn.ModuleList()
+        x = torch.zeros(2, *shape)
+        outputs = []
+        for index, entry in enumerate(entries):
+            width = CLASSES if entry.get("outputs") == "classes" else entry.get("outputs")
+            kind = entry["type"]
+            if kind == "conv":
+                rest = {key: entry[key] for key in ("stride", "padding", "bias") if key in entry}
+                layer = nn.Conv2d(x.shape[1], width, entry["kernel"], **rest)
+            elif kind == "dense":
+                layer = nn.Linear(x.shape[1], width)
+            elif kind == "group_norm":
+                layer = nn.GroupNorm(entry["groups"], x.shape[1])
+            elif kind == "avg_pool":
+                layer = nn.AvgPool2d(entry["kernel"], entry.get("stride", entry["kernel"]))
+            elif kind == "flatten":
+                layer = nn.Flatten()
+            else:
+                layer = nn.Identity()
+            self.layers.append(layer)
+            x = self.step(index, x, outputs)
+            outputs.append(x)
+
+    def step(self, index, x, outputs):
+        kind = self.entries[index]["type"]
+        if kind == "activation":
+            return self.activations[index](x)
+        if kind == "add":
+            return x + outputs[index + self.entries[index]["from"]]
+        return self.layers[index](x)
+
+    def forward(self, x):
+        outputs = []
+        for index in range(len(self.layers)):
+            x = self.step(index, x, outputs)
+            outputs.append(x)
+        return x
+
+
 def build(settings, shape):
     """He normal weights (gain of ReLU), and everything that starts at 0 or 1 moved off it so that a test sees it."""
-    kind, widths = settings["model"].split(":")
-    make = {"mlp": Mlp, "cnn": Cnn}[kind]
     torch.manual_seed(1)
-    net = make(shape, [int(n) for n in widths.split(",")], settings["activation"], settings["norm"])
+    if isinstance(settings["model"], dict):
+        net = Listed(shape, settings["model"]["layers"], settings["activation"])
+    else:
+        kind, widths = settings["model"].split(":")
+        make = {"mlp": Mlp, "cnn": Cnn}[kind]
+        net = make(shape, [int(n) for n in widths.split(",")], settings["activation"], settings["norm"])
     for name, weight in net.named_parameters():
         if weight.dim() > 1:
             nn.init.kaiming_normal_(weight)
-        elif "norm" in name and name.endswith("weight"):
+        elif name.endswith("weight"):  # of a norm
             nn.init.uniform_(weight, 0.8, 1.2)
         else:
             nn.init.uniform_(weight, -0.1, 0.1)
@@ -343,6 +392,23 @@ def main():
     # Not AdamW: a bias before a batch norm has gradient 0, and AdamW would scale its rounding errors up to the step size.
     norm = {"sgd-dampening-warmup": extra["sgd-dampening-warmup"], "sam-smoothing": {**cases["sam"], "label_smoothing": 0.1}}
     record("mlp-norm", [1, 6, 6], {"model": "mlp:12,8", "activation": "gelu", "norm": "batch"}, norm)
+    entries = [
+        {"type": "conv", "outputs": 8, "kernel": 5, "stride": 2, "padding": 2},
+        {"type": "group_norm", "groups": 4},
+        {"type": "activation"},
+        {"type": "conv", "outputs": 8, "kernel": 3, "padding": 1, "bias": False},
+        {"type": "group_norm", "groups": 2},
+        {"type": "add", "from": -3},
+        {"type": "activation"},
+        {"type": "avg_pool", "kernel": 3, "stride": 2},
+        {"type": "flatten"},
+        {"type": "dense", "outputs": 12},
+        {"type": "group_norm", "groups": 3},
+        {"type": "activation", "function": "tanh"},
+        {"type": "dense", "outputs": "classes"},
+    ]
+    listed = {case: cases[case] for case in ("sgd", "sam")}
+    record("list", [3, 10, 10], {"model": {"layers": entries}, "activation": "silu"}, listed)
     sam = {"optimizer": "sam", "base": "sgd", "lr": 0.05, **sgd, "rho": 0.2}
     asam = {**sam, "optimizer": "asam", "rho": 0.5}
     rmsprop = {"weight_decay": 0.01, "alpha": 0.9}

@@ -4,20 +4,30 @@
 
 use lowland_shaders::{KERNELS, Kernel};
 use naga::back::{hlsl, msl, pipeline_constants, spv};
-use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use naga::{AddressSpace, Module};
 
 fn parse(kernel: &Kernel) -> Result<(Module, ModuleInfo), String> {
     let module = naga::front::wgsl::parse_str(kernel.source).map_err(|e| e.emit_to_string(kernel.source))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
-        .validate(&module)
-        .map_err(|e| e.emit_to_string(kernel.source))?;
+    let mut validator = if kernel.name.ends_with("_subgroup") {
+        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
+        validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::BALLOT);
+        validator
+    } else {
+        Validator::new(ValidationFlags::all(), Capabilities::empty())
+    };
+    let info = validator.validate(&module).map_err(|e| e.emit_to_string(kernel.source))?;
     Ok((module, info))
 }
 
-/// Values for the overrides: the defaults, every flag on with each activation, and one flag at a time.
+/// Overrides that are numbers, and their values.
+const NUMBERS: [(&str, &[f64]); 3] =
+    [("KERNEL", &[1.0, 2.0, 3.0]), ("STRIDE", &[1.0, 2.0, 3.0]), ("WIDE", &[1.0, 2.0, 4.0])];
+
+/// Values for the overrides: the defaults, every flag on with each activation, one flag at a time, and one number.
 fn combinations(kernel: &Kernel) -> Vec<Vec<(&'static str, f64)>> {
-    let flags: Vec<_> = kernel.overrides.iter().copied().filter(|name| *name != "ACTIVATION").collect();
+    let number = |name: &str| name == "ACTIVATION" || NUMBERS.iter().any(|(own, _)| *own == name);
+    let flags: Vec<_> = kernel.overrides.iter().copied().filter(|name| !number(name)).collect();
     let mut all = vec![Vec::new()];
     for value in [0.0, 1.0] {
         all.push(flags.iter().map(|flag| (*flag, value)).collect());
@@ -31,6 +41,11 @@ fn combinations(kernel: &Kernel) -> Vec<Vec<(&'static str, f64)>> {
                 list.iter().copied().chain([("ACTIVATION", f64::from(code))]).collect::<Vec<_>>()
             };
             all.push(with_code(&all[2]));
+        }
+    }
+    for (name, values) in NUMBERS {
+        if let Some(name) = kernel.overrides.iter().find(|own| **own == name) {
+            all.extend(values.iter().map(|value| vec![(*name, *value)]));
         }
     }
     all

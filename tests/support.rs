@@ -23,8 +23,8 @@ use lowland::config::Activation;
 use lowland::gpu::{Family, Gpu, GpuOptions};
 use std::cell::OnceCell;
 
-/// Both tile families, which every adapter runs.
-pub const FAMILIES: [Family; 2] = [Family::Register, Family::Shared];
+/// The tile families. Every adapter runs the first two; the third is the first again where there are no subgroups of 8.
+pub const FAMILIES: [Family; 3] = [Family::Register, Family::Shared, Family::Subgroup];
 
 /// The activations of the engine beside those of the twins.
 pub const ACTIVATIONS: [(Activation, lowland_reference::Activation); 5] = [
@@ -44,9 +44,9 @@ pub const ACTIVATIONS: [(Activation, lowland_reference::Activation); 5] = [
 /// Without an adapter where `REQUIRE_GPU=1`: there a test that cannot run has failed.
 pub fn gpu(family: Family) -> Option<&'static Gpu> {
     thread_local! {
-        static DEVICES: [OnceCell<Option<&'static Gpu>>; 2] = const { [const { OnceCell::new() }; 2] };
+        static DEVICES: [OnceCell<Option<&'static Gpu>>; FAMILIES.len()] = const { [const { OnceCell::new() }; FAMILIES.len()] };
     }
-    let place = usize::from(family == Family::Shared);
+    let place = FAMILIES.iter().position(|own| *own == family).expect("the list is whole");
     let open = || match pollster::block_on(Gpu::open(&GpuOptions { family: Some(family), ..GpuOptions::default() })) {
         // A few a process, which end with it.
         Ok(gpu) => Some(&*Box::leak(Box::new(gpu))),
@@ -62,7 +62,7 @@ pub fn gpu(family: Family) -> Option<&'static Gpu> {
 
 /// The device for kernels that have no families.
 pub fn any_gpu() -> Option<&'static Gpu> {
-    gpu(Family::Register)
+    gpu(Family::Subgroup)
 }
 
 /// The twin of an activation.

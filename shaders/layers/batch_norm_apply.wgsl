@@ -28,10 +28,11 @@ fn main(
   let mean = norm[n];
   let scale = norm[n + 2u];
   let beta = norm[n + 3u];
-  let base = r.work * p.stride + c;
+  let x0 = select(r.work, r.data, p.in_by_data == 1u) * p.stride + c;
+  let y0 = r.work * p.stride + c;
   for (var i = first; i < min(first + PIXELS, p.count); i++) {
-    let o = base + i * p.channels4;
-    let value = (x[o] - mean) * scale + beta;
+    let value = (x[x0 + i * p.channels4] - mean) * scale + beta;
+    let o = y0 + i * p.channels4;
     y[o] = activate(value);
     if SAVE_Z { z[o] = value; }
   }

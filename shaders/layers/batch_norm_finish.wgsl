@@ -37,7 +37,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
       squares += partial[o + 1u] + d * d * (n * m / (n + m));
       n += m;
     }
-    mean += x[r.work * p.stride + c];
+    mean += x[select(r.work, r.data, p.in_by_data == 1u) * p.stride + c];
     variance = squares / n;
     if UPDATE {
       let m = p.momentum;

@@ -22,14 +22,15 @@ fn main(
   let n = (r.work * p.channels4 + c) * 4u;
   let mean = norm[n];
   let inverse = norm[n + 1u];
-  let base = r.work * p.stride + c;
+  let x0 = select(r.work, r.data, p.in_by_data == 1u) * p.stride + c;
+  let y0 = r.work * p.stride + c;
   let end = min((slice + 1u) * p.per_slice, p.count);
   var sum = vec4f(0.0);
   var product = vec4f(0.0);
   for (var i = slice * p.per_slice; i < end; i++) {
-    let d = dy[base + i * p.channels4];
+    let d = dy[y0 + i * p.channels4];
     sum += d;
-    product += d * (x[base + i * p.channels4] - mean);
+    product += d * (x[x0 + i * p.channels4] - mean);
   }
   let o = r.work * p.partial_stride + (slice * p.channels4 + c) * 2u;
   partial[o] = sum;

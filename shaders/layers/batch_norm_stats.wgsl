@@ -20,7 +20,7 @@ fn main(
   let r = rows.row[wg.z];
   let begin = slice * p.per_slice;
   let end = min(begin + p.per_slice, p.count);
-  let base = r.work * p.stride + c;
+  let base = select(r.work, r.data, p.in_by_data == 1u) * p.stride + c;
   let origin = x[base];
   var sum = vec4f(0.0);
   var squares = vec4f(0.0);

@@ -1,4 +1,4 @@
-// y = the maximum of each window.
+// y = the maximum of each window; 4 windows of a row an invocation, which share what finding them costs.
 #import shared/rows
 #import shared/index
 #import shared/pool
@@ -8,23 +8,30 @@
 @group(0) @binding(2) var<storage, read> x: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 
+override KERNEL: u32 = 2u;
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) li: u32,
 ) {
   let id = workgroup_index(wg, groups) * 64u + li;
   let c = id % p.channels4;
-  let pixel = id / p.channels4;
-  let row = pixel / p.out_width;
+  let run = id / p.channels4;
+  let runs = (p.out_width + 3u) / 4u;
+  let row = run / runs;
   let image = row / p.out_height;
   if image >= p.batch { return; }
   let r = rows.row[wg.z];
-  let x0 = select(r.work, r.data, p.in_by_data == 1u) * p.in_stride + image * p.in_height * p.in_width * p.channels4 + c;
-  let corner = vec2u(pixel % p.out_width, row % p.out_height) * p.stride;
-  var best = x[x0 + (corner.y * p.in_width + corner.x) * p.channels4];
-  for (var i = 1u; i < p.kernel * p.kernel; i++) {
-    let at = corner + vec2u(i % p.kernel, i / p.kernel);
-    best = max(best, x[x0 + (at.y * p.in_width + at.x) * p.channels4]);
+  let first = run % runs * 4u;
+  let line = select(r.work, r.data, p.in_by_data == 1u) * p.in_stride + c
+    + (image * p.in_height + row % p.out_height * p.stride) * p.in_width * p.channels4;
+  let o = r.work * p.out_stride + row * p.out_width * p.channels4 + c;
+  for (var ox = first; ox < min(first + 4u, p.out_width); ox++) {
+    let corner = line + ox * p.stride * p.channels4;
+    var best = x[corner];
+    for (var i = 1u; i < KERNEL * KERNEL; i++) {
+      best = max(best, x[corner + (i / KERNEL * p.in_width + i % KERNEL) * p.channels4]);
+    }
+    y[o + ox * p.channels4] = best;
   }
-  y[r.work * p.out_stride + id] = best;
 }

@@ -1,6 +1,8 @@
 // Counter-based random numbers, bit for bit those of crates/core/src/rng.rs.
 const STREAM_INIT = 1u;
 const STREAM_ORDER = 2u;
+const STREAM_DROPOUT = 5u;
+const STREAM_AUGMENT = 6u;
 
 fn rotate(x: u32, bits: u32) -> u32 { return (x << bits) | (x >> (32u - bits)); }
 
@@ -56,6 +58,15 @@ fn shuffled(seed: u32, epoch: u32, n: u32, index: u32) -> u32 {
   }
   return place;
 }
+
+// The random bits of elements 4 i .. 4 i + 3 of a batch for a layer's dropout in a step.
+fn dropout_bits(seed: u32, layer: u32, step: u32, i: u32) -> vec4u {
+  let key = vec2u(seed, STREAM_DROPOUT | (layer << 8u));
+  return vec4u(threefry(key, vec2u(2u * i, step)), threefry(key, vec2u(2u * i + 1u, step)));
+}
+
+// Uniform in 0..n for n up to 65536, from the upper 16 bits; the bias is below n / 65536.
+fn below(bits: u32, n: u32) -> u32 { return ((bits >> 16u) * n) >> 16u; }
 
 // Standard normal from 64 random bits (Box and Muller 1958).
 fn normal(bits: vec2u) -> f32 {

@@ -99,7 +99,7 @@ fn ascend_p(floats: usize, scale: f32, p: [f32; LANES], adaptive: bool, steps: u
     let size4 = (floats / 4) as u32;
     let per_slice = size4.div_ceil(256).max(1024);
     let slices = size4.div_ceil(per_slice);
-    let is_weight = |i: usize| i / 8 % 2 == 0;
+    let is_weight = |i: usize| (i / 8).is_multiple_of(2);
     // PyTorch's order is another one than the arena's: here, backwards.
     let places: Vec<u32> =
         (0..floats).map(|i| (floats - 1 - i) as u32 | if is_weight(i) { 1 << 31 } else { 0 }).collect();

@@ -1,6 +1,8 @@
 //! Gathering of batches and initial weights against the host's random numbers.
 
-use lowland::rng::{Rng, Stream, shuffled, threefry};
+use lowland::rng::{Rng, Stream, augment_bits, below, shuffled, threefry};
+use lowland_reference::Tensor;
+use lowland_reference::augment::Augmentation;
 use lowland_shaders::params::{Gather, Init};
 use lowland_shaders::{GATHER, INIT};
 use lowland_tests::bench::{Bench, SENTINEL};
@@ -33,6 +35,31 @@ struct Case {
     /// Examples in a piece.
     piece: usize,
     step: u32,
+    augment: Augment,
+}
+
+/// What is done to each image, of rows of `width` pixels.
+#[derive(Clone, Copy, Debug, Default)]
+struct Augment {
+    width: usize,
+    flip: bool,
+    crop: usize,
+    reflect: bool,
+    cutout: usize,
+}
+
+/// What the example at `position` of the whole batch goes through.
+fn drawn(case: &Case, seed: u32, position: u32) -> Augmentation {
+    let Augment { width, flip, crop, reflect, cutout } = case.augment;
+    let bits = |draw| augment_bits(seed, draw, case.step, position);
+    let room = 2 * crop as u32 + 1;
+    let corner = [below(bits(0)[1], room) as usize, below(bits(0)[0], room) as usize];
+    let centre = [below(bits(1)[1], (case.pixels / width) as u32) as usize, below(bits(1)[0], width as u32) as usize];
+    Augmentation {
+        flip: flip && bits(2)[0] >> 31 == 1,
+        crop: (crop > 0).then_some((crop, reflect, corner)),
+        cutout: (cutout > 0).then_some((cutout, centre)),
+    }
 }
 
 /// The example that slot `slot` takes as its `i`th, or None behind the end.
@@ -97,8 +124,15 @@ fn run(case: &Case) -> bool {
             pixels: pixels as u32,
             example4: example4 as u32,
             stride: (count * example4) as u32,
+            width: case.augment.width as u32,
+            flip: u32::from(case.augment.flip),
+            crop: case.augment.crop as u32,
+            reflect: u32::from(case.augment.reflect),
+            cutout: case.augment.cutout as u32,
         };
-        let overrides = [("BYTES", f64::from(u8::from(case.bytes))), ("IMAGE", f64::from(u8::from(case.image)))];
+        let flag = |on: bool| f64::from(u8::from(on));
+        let augments = case.augment.width > 0;
+        let overrides = [("BYTES", flag(case.bytes)), ("IMAGE", flag(case.image)), ("AUGMENT", flag(augments))];
         let groups = (count * example4.div_ceil(64)).div_ceil(64);
         bench.launch(&GATHER, &overrides, &p, seeds, &[data, labels_id, scaling_id, clock, out, chosen], groups);
     }
@@ -116,10 +150,19 @@ fn run(case: &Case) -> bool {
             let example = choose(case, slot, offset + i);
             want_labels.push(example.map_or(1 << 31, |e| labels[case.first + e]));
             let source = case.first + example.unwrap_or(0);
-            for feature in 0..features {
-                let (channel, pixel) = (feature / pixels, feature % pixels);
+            let scaled = |channel: usize, value: f32| {
                 let [mean, inverse] = scaling[channel].map(f64::from);
-                let value = (f64::from(values[source * features + feature]) - mean) * inverse;
+                (f64::from(value) - mean) * inverse
+            };
+            let own = values[source * features..][..features].iter().enumerate();
+            let mut seen: Vec<f64> = own.map(|(feature, value)| scaled(feature / pixels, *value)).collect();
+            if let Some(height) = pixels.checked_div(case.augment.width) {
+                let image = Tensor::new(&[channels, height, case.augment.width], seen);
+                let black: Vec<f64> = (0..channels).map(|channel| scaled(channel, 0.0)).collect();
+                seen = drawn(case, SEEDS[slot][0], (offset + i) as u32).apply(&image, &black).data;
+            }
+            for (feature, value) in seen.into_iter().enumerate() {
+                let (channel, pixel) = (feature / pixels, feature % pixels);
                 let place = if case.image { pixel * padded(channels) + channel } else { feature };
                 want[(slot * count + i) * example_floats + place] = Want::Near(value);
             }
@@ -148,6 +191,7 @@ fn batches_are_those_of_the_host_s_order() {
         all: 50,
         piece: 50,
         step: 0,
+        augment: Augment::default(),
     };
     let mut cases = Vec::new();
     for step in [0, 5, 6, 13, 1000] {
@@ -180,6 +224,32 @@ fn batches_are_those_of_the_host_s_order() {
             piece: 7,
             ..base
         });
+    }
+    let augments = [
+        Augment { flip: true, ..Augment::default() },
+        Augment { crop: 2, ..Augment::default() },
+        Augment { crop: 3, reflect: true, ..Augment::default() },
+        Augment { cutout: 3, ..Augment::default() },
+        Augment { flip: true, crop: 4, cutout: 2, ..Augment::default() },
+        Augment { flip: true, crop: 4, reflect: true, cutout: 4, ..Augment::default() },
+    ];
+    for (index, augment) in augments.into_iter().enumerate() {
+        for (bytes, image) in [(true, true), (true, false), (false, true), (false, false)] {
+            let step = 7 + index as u32;
+            let augment = Augment { width: 7, ..augment };
+            cases.push(Case { bytes, image, step, augment, ..base });
+            cases.push(Case {
+                bytes,
+                image,
+                step,
+                augment: Augment { width: 8, ..augment },
+                channels: 5,
+                pixels: 48,
+                ..base
+            });
+            let group = Some((2, 5));
+            cases.push(Case { order: FILE, bytes, image, step, augment, channels: 1, piece: 16, group, ..base });
+        }
     }
     for case in cases {
         if !run(&case) {

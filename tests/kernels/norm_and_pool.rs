@@ -47,6 +47,7 @@ fn vectors(statistics: &Statistics) -> Vec<Tensor> {
 fn check_norm(mut on: LayerCase<'_>, gpu: &lowland::gpu::Gpu, mode: Mode, tolerance: Tolerance, grads: Tolerance) {
     on.mode = mode;
     on.name = format!("{} {mode:?}", on.name);
+    let by_data = on.by_data;
     let run = on.run(gpu);
     run.check_output(tolerance, |row| {
         let (gamma, beta) = (&row.weights[0], &row.weights[1]);
@@ -72,7 +73,9 @@ fn check_norm(mut on: LayerCase<'_>, gpu: &lowland::gpu::Gpu, mode: Mode, tolera
             Mode::Gradient => batch_norm::inference_backward(row.x, &row.weights[0], &statistics(row), row.dy),
             _ => batch_norm::backward(row.x, &row.weights[0], &Statistics::of_batch(row.x), row.dy),
         };
-        run.check_grad_input(grads, |row| backward(row).dx);
+        if !by_data {
+            run.check_grad_input(grads, |row| backward(row).dx);
+        }
         run.check_grads(grads, |row| {
             let gradient = backward(row);
             vec![gradient.dgamma, gradient.dbeta]
@@ -92,6 +95,7 @@ fn batch_norm_equals_its_twin_in_every_mode() {
             let mut on = LayerCase::new(name, &layer, shape(*channels, *image), *batch);
             on.input_activation = [None, Some(Activation::Tanh), None, Some(Activation::Silu)][index % 4];
             on.slots = Slots::scattered();
+            on.by_data = index % 4 == 2;
             // Two values of one channel may lie so close that 1 / deviation magnifies their rounding.
             if *batch == 2 {
                 on.values = |rng| if rng.next_u32() % 2 == 0 { rng.uniform() - 2.0 } else { rng.uniform() + 1.0 };

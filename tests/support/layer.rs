@@ -40,6 +40,15 @@ impl Slots {
     }
 }
 
+/// The seeds of lanes 0, 1, ...
+pub const SEEDS: [u32; 5] = [7, 123_456_789, 0, u32::MAX, 42];
+/// The step that a layer runs in.
+pub const STEP: u32 = 1_000_003;
+/// Place of its first example in the step's whole batch.
+pub const FIRST_EXAMPLE: usize = 6;
+/// Place of the layer in its network.
+pub const INDEX: usize = 3;
+
 /// A layer and what it is fed.
 pub struct LayerCase<'a> {
     /// Names the case in failures.
@@ -69,6 +78,8 @@ pub struct LayerRun<'a> {
     pub before: Vec<Tensor>,
     /// Input by slot.
     pub x: Vec<Tensor>,
+    /// The second input by slot, where the layer has one, and the gradient that it has already.
+    pub branch: Option<(Vec<Tensor>, Vec<Tensor>)>,
     /// Trained tensors by slot.
     pub weights: Vec<Vec<Tensor>>,
     /// Running tensors by lane.
@@ -80,6 +91,9 @@ pub struct LayerRun<'a> {
     arenas: Arenas,
     ran: Ran,
 }
+
+/// Of the second input; from its output a relu's derivative is that from its input.
+const BRANCH_ACTIVATION: Option<Activation> = Some(Activation::Relu);
 
 /// Uniform in -1..1.
 pub fn uniform(rng: &mut Rng) -> f32 {
@@ -150,6 +164,13 @@ impl<'a> LayerCase<'a> {
         let weights: Vec<_> = (0..slots.weights).map(|_| tensors(rng, &parameters, uniform)).collect();
         let running: Vec<_> = (0..slots.lanes).map(|_| tensors(rng, &running_places, |r| r.uniform() + 0.5)).collect();
 
+        let branch = self.layer.branch().map(|_| {
+            let mut images = || -> Vec<Tensor> {
+                (0..slots.work).map(|_| draw(rng, &dims(self.batch, self.input), uniform)).collect()
+            };
+            (images(), images())
+        });
+
         let mut bench = Bench::default();
         let x_column = if self.by_data { 1 } else { 2 };
         let images = |list: &[Tensor], column| by_slot(list, slots, column, layout::image);
@@ -162,6 +183,11 @@ impl<'a> LayerCase<'a> {
         let grad = (!self.by_data).then(|| bench.output("dx", x_floats));
         let activation = self.input_activation;
         let input = Edge { shape: self.input, value, saved, grad, activation, by_data: self.by_data };
+        let branch_edge = branch.as_ref().map(|(b, grad)| {
+            let value = bench.input("branch", &images(b, 2));
+            let grad = Some(bench.changed("gradient of the branch", &images(grad, 2)));
+            Edge { shape: self.input, value, saved: value, grad, activation: BRANCH_ACTIVATION, by_data: false }
+        });
         let y_floats = slots.work * layout::image_floats(&dy[0]);
         let value = bench.output("y", y_floats);
         let saved = match self.layer.activation() {
@@ -181,6 +207,8 @@ impl<'a> LayerCase<'a> {
             grads: bench.output("grads", slots.work * parameter_floats),
             running: bench.changed("running", &running_arena),
             unused: bench.input("unused", &[0.0f32; 4]),
+            seeds: bench.input("seeds", &SEEDS),
+            clock: bench.input("clock", &[STEP, STEP, FIRST_EXAMPLE as u32]),
         };
         let sizes = Sizes {
             batch: self.batch,
@@ -189,13 +217,9 @@ impl<'a> LayerCase<'a> {
             parameters: parameter_floats,
             running: running_floats,
         };
-        let node = Node { index: 3, input, output, parameters, running: running_places };
-        let pass = Pass {
-            weights: bench.input("weights", &weight_arena),
-            rows: bench.table(&slots.rows),
-            mode: self.mode,
-            batch: self.batch,
-        };
+        let node = Node { index: INDEX, input, branch: branch_edge, output, parameters, running: running_places };
+        let (weight_buffer, rows) = (bench.input("weights", &weight_arena), bench.table(&slots.rows));
+        let pass = Pass { weights: weight_buffer, rows, mode: self.mode, batch: self.batch };
         let mut scratch = HashMap::new();
         let mut emitter = Emitter {
             recording: &mut bench.recording,
@@ -209,11 +233,12 @@ impl<'a> LayerCase<'a> {
         self.layer.forward(&node, &mut emitter);
         if self.mode.differentiates() {
             self.layer.backward(&node, &mut emitter);
+            self.layer.backward_branch(&node, &mut emitter);
         }
         bench.dispatches = emitter.dispatches;
         bench.scratch = scratch.into_values().collect();
         let ran = bench.run(gpu, 1);
-        LayerRun { case: self, before, x, weights, running, dy, node, sizes, arenas, ran }
+        LayerRun { case: self, before, x, branch, weights, running, dy, node, sizes, arenas, ran }
     }
 }
 
@@ -238,6 +263,10 @@ fn arena(list: &[Tensor], places: &[Place], floats: usize, blank: f32) -> Vec<f3
 pub struct RowOf<'a> {
     /// Input.
     pub x: &'a Tensor,
+    /// Second input.
+    pub branch: Option<&'a Tensor>,
+    /// Seed of its lane.
+    pub seed: u32,
     /// Trained tensors.
     pub weights: &'a [Tensor],
     /// Running tensors before the run.
@@ -251,6 +280,8 @@ impl LayerRun<'_> {
         let x = if self.case.by_data { data } else { work };
         RowOf {
             x: &self.x[x as usize],
+            branch: self.branch.as_ref().map(|(b, _)| &b[work as usize]),
+            seed: SEEDS[lane as usize],
             weights: &self.weights[weights as usize],
             running: &self.running[lane as usize],
             dy: &self.dy[work as usize],
@@ -297,6 +328,20 @@ impl LayerRun<'_> {
         let derivative = |z: f64| self.case.input_activation.map_or(1.0, |activation| twin(activation).derivative(z));
         self.check("gradient of the input", self.node.input.grad.unwrap(), 2, tolerance, |row, slot| {
             layout::want_image(&dx(row).zip(&self.before[slot], |dx, z| dx * derivative(z)))
+        });
+    }
+
+    /// Checks that the second input's gradient is what was there and the derivative of the branch's activation times `db`.
+    ///
+    /// # Panics
+    /// Where there is no second input.
+    pub fn check_grad_branch(&self, tolerance: Tolerance, db: impl Fn(&RowOf<'_>) -> Tensor) {
+        let grad = self.node.branch.as_ref().and_then(|branch| branch.grad).unwrap();
+        let there = &self.branch.as_ref().unwrap().1;
+        let derivative = |y: f64| BRANCH_ACTIVATION.map_or(1.0, |activation| twin(activation).derivative(y));
+        self.check("gradient of the branch", grad, 2, tolerance, |row, slot| {
+            let own = db(row).zip(row.branch.unwrap(), |db, y| db * derivative(y));
+            layout::want_image(&there[slot].zip(&own, |a, b| a + b))
         });
     }
 

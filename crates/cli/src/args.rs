@@ -4,6 +4,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum};
 use lowland::config::Config;
 use lowland::gpu::{Family, Gpu, GpuOptions};
+use lowland_report::Metric;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
@@ -34,6 +35,12 @@ pub enum Command {
         after_help = "Example: lowland compare --data fashion-sample --label-noise 0.4 --model mlp:128 --lr 0.02 --rho 0.2 --seeds 3 --equal-compute"
     )]
     Compare(TrainArgs),
+    /// Train a grid over any flags, seeds included, and show it as one table and one picture
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "Example: lowland sweep --grid label-noise=0.2,0.4 --grid rho=0,0.1,0.2 --data fashion-sample --model mlp:128 --lr 0.02 --seeds 3"
+    )]
+    Sweep(SweepArgs),
     /// Measure loss, accuracy and top-5 accuracy of checkpoints
     #[command(
         allow_negative_numbers = true,
@@ -54,7 +61,7 @@ pub enum Command {
     /// Time kernels and whole steps, as a fraction of what this adapter can do
     #[command(after_help = "Example: lowland bench step --model cnn:16,32 --input 3x32x32 --batch 64")]
     Bench(BenchArgs),
-    /// Write report.html of a run folder
+    /// Write report.html of a run, of a sweep, or of a folder of runs (SGD against SAM in all of them)
     #[command(after_help = "Example: lowland report runs/mine")]
     Report(ReportArgs),
     /// Show the adapters of this machine, the one that is chosen, and what is missing
@@ -105,6 +112,21 @@ pub struct TrainArgs {
     pub config_file: Option<PathBuf>,
     #[command(flatten)]
     pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// An axis of the grid: a flag and its values. Where there is a ;, it separates instead of the comma:
+    /// "model=mlp:256,128;mlp:64" (repeatable)
+    #[arg(long, value_name = "KEY=V,V,...", help_heading = "Grid")]
+    pub grid: Vec<String>,
+    /// What table and picture show, and what is best, at the end of training: test-accuracy, test-loss, train-accuracy,
+    /// train-loss, gap, and with --val-fraction val-accuracy, val-loss, test-accuracy-at-best-val [default: test-accuracy]
+    #[arg(long, value_name = "METRIC", help_heading = "Grid")]
+    pub metric: Option<Metric>,
+    /// Every flag of compare; without an optimizer it is sam
+    #[command(flatten)]
+    pub train: TrainArgs,
 }
 
 #[derive(Debug, Args)]
@@ -281,8 +303,11 @@ pub enum SplitName {
 
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The run folder
+    /// The folder of a run, of a sweep, or of several of them
     pub dir: PathBuf,
+    /// What the page of a sweep shows, see sweep [default: what it was made with]
+    #[arg(long, value_name = "METRIC")]
+    pub metric: Option<Metric>,
     #[command(flatten)]
     pub common: Common,
 }
@@ -351,7 +376,7 @@ impl Common {
         let family = match self.kernels {
             Kernels::Auto => None,
             Kernels::Gpu => Some(Family::Shared),
-            Kernels::Cpu => Some(Family::Register),
+            Kernels::Cpu => Some(Family::Subgroup),
         };
         pollster::block_on(Gpu::open(&GpuOptions { adapter: self.adapter.clone(), family }))
     }

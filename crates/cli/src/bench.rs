@@ -5,7 +5,7 @@ use crate::print::{out, say};
 use anyhow::Result;
 use lowland::Error;
 use lowland::bench::{KernelTime, Peaks, StepBench, StepTime, Steps, time_kernels};
-use lowland::config::Activation;
+use lowland::config::Config;
 use lowland::data::Shape;
 use lowland::gpu::Gpu;
 use lowland::model::Model;
@@ -55,7 +55,7 @@ fn parse(model: &str, input: &str, classes: usize) -> lowland::Result<Model> {
         return Err(Error::input(format!("--classes is {classes}; it must be from 2 to 65536.")));
     }
     let shape = Shape { channels: *channels, height: *height, width: *width };
-    Model::parse(model, shape, classes, Activation::Relu, None)
+    Config { model: Some(model.into()), ..Config::default() }.model(shape, classes)
 }
 
 fn step(args: &BenchStep, process_start: Instant) -> Result<ExitCode> {

@@ -26,8 +26,9 @@ pub type Sets = Vec<(Config, Rc<Dataset>)>;
 /// The data set of `config`, read once.
 fn data_of(config: &Config, sets: &mut Sets) -> Result<Rc<Dataset>> {
     let Config { data, data_dir, data_size, data_noise, data_seed, train_limit, test_limit, .. } = config.clone();
-    let Config { val_fraction, normalize, label_noise, .. } = *config;
-    let limits = Config { train_limit, test_limit, val_fraction, normalize, label_noise, ..Config::default() };
+    let Config { image_size, val_fraction, normalize, label_noise, .. } = *config;
+    let limits =
+        Config { image_size, train_limit, test_limit, val_fraction, normalize, label_noise, ..Config::default() };
     let key = Config { data, data_dir, data_size, data_noise, data_seed, ..limits };
     if let Some((_, set)) = sets.iter().find(|(known, _)| *known == key) {
         return Ok(Rc::clone(set));

@@ -15,6 +15,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<ExitCode> {
     let (kernels, what) = match gpu.family() {
         lowland::gpu::Family::Shared => ("gpu", "workgroup memory"),
         lowland::gpu::Family::Register => ("cpu", "registers only"),
+        lowland::gpu::Family::Subgroup => ("cpu", "registers and subgroups"),
     };
     if args.common.json {
         out(&format!("{:#}", json!({"adapters": adapters, "chosen": chosen.name, "kernels": kernels})))?;

@@ -12,6 +12,7 @@ mod print;
 mod probe;
 mod progress;
 mod report;
+mod sweep;
 mod train;
 
 use args::{Cli, Command};
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Train(args) => train::train(args, given),
         Command::Compare(args) => train::compare(args, given),
+        Command::Sweep(args) => sweep::sweep(args, given),
         Command::Eval(args) => eval::eval(args, given),
         Command::Predict(args) => eval::predict(args, given),
         Command::Bench(args) => bench::bench(args, start),

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Ran, command, files, finish, has_adapter, ok, run};
-use std::fs::{create_dir, read, write};
+use std::fs::{create_dir, create_dir_all, read, write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -84,6 +84,10 @@ fn flags() {
         (&["train", "--order", "random"], &["order", "shuffle"]),
         (&["train", "--activation", "sine"], &["activation", "relu"]),
         (&["train", "--norm", "layer"], &["norm", "batch"]),
+        (&["train", "--dropout", "1"], &["dropout", "below 1"]),
+        (&["train", "--dropout=-0.1"], &["dropout", "-0.1"]),
+        (&["train", "--augment", "rotate:3"], &["augment", "rotate:3", "flip, crop:N"]),
+        (&["train", "--augment", "crop"], &["augment", "crop", "pixels"]),
         (&["train", "--base", "sam"], &["base", "sgd"]),
         (&["train", "--kernels", "tpu"], &["kernels", "auto"]),
         (&["train", "--optimizer", "foo"], &["foo", "sgd, adam, adamw, rmsprop, sam, asam"]),
@@ -128,6 +132,14 @@ fn data_and_models() {
         (&["train", "--data", "cifar10", "--data-dir", "here"], &["cifar10", "here", "data_batch_1.bin"]),
         (&["train", "--data", "idx:"], &["idx:", "DIR"]),
         (&["train", "--data", "idx:there"], &["there", "train-labels"]),
+        (&["train", "--data", "cifar100", "--data-dir", "here"], &["cifar100", "here/cifar-100-binary", "test.bin"]),
+        (&["train", "--data", "svhn", "--data-dir", "here"], &["svhn", "here/svhn", "train_32x32.mat", "--data-dir"]),
+        (&["train", "--data", "images:"], &["images:", "DIR"]),
+        (&["train", "--data", "images:there"], &["there", "images:DIR"]),
+        (&["train", "--data", "images:.", "--image-size", "0"], &["image-size", "0", "1024"]),
+        (&["train", "--data", "images:."], &["no folders", "one for each class"]),
+        (&["train", "--data", "csv:"], &["csv:", "FILE"]),
+        (&["train", "--data", "csv:there.csv"], &["there.csv", "csv:FILE"]),
         (&["train", "--data-size", "0"], &["data-size", "0"]),
         (&["train", "--data-size", "1"], &["data-size", "1"]),
         (&["train", "--data-size", "1000000000"], &["data-size", "1000000000"]),
@@ -148,9 +160,20 @@ fn data_and_models() {
         (&["train", "--model", "foo:3"], &["foo:3", "mlp"]),
         (&["train", "--model", "cnn:8,8"], &["pools.1", "cnn:8,8", "8x1x1"]),
         (&["train", "--data", "fashion-sample", "--model", "cnn:4,4,4,4,4,4"], &["pools.5", "4x1x1"]),
-        (&["train", "--model", "mlp:65536,65536"], &["bytes", "model"]),
-        (&["train", "--norm", "batch", "--batch", "1"], &["batch norm", "batch of at least 2"]),
+        (&["train", "--model", "mlp:65536,65536"], &["layers.1", "mlp:65536,65536", "4294967296"]),
+        (&["train", "--norm", "batch", "--batch", "1"], &["batch norm", "at least 2"]),
         (&["compare", "--lane", "a: batch=500"], &["lane a", "500", "200"]),
+        (&["train", "--augment", "flip"], &["augment", "no images"]),
+        (&["train", "--data", "fashion-sample", "--augment", "crop:28"], &["crop:28", "28x28", "at most 27"]),
+        (&["train", "--data", "fashion-sample", "--augment", "flip,cutout:99"], &["cutout:99", "28x28"]),
+        (&["train", "--model", "absent.json"], &["absent.json", "--model"]),
+        (&["train", "--model", "{\"layers\": [{\"type\": \"lstm\"}]}"], &["layer 0", "lstm", "conv, dense"]),
+        (&["train", "--model", "{\"layers\": [{\"type\": \"dense\", \"outputs\": 3}]}"], &["3 features", "2 classes"]),
+        (&["train", "--model", "{\"layers\": [{\"type\": \"activation\"}]}"], &["no layer that can be trained"]),
+        (
+            &["train", "--model", "{\"layers\": [{\"type\": \"flatten\"}]}", "--dropout", "0.1"],
+            &["dropout", "layers of their own"],
+        ),
         (&["train", "--adapter", "nope"], &["nope", "adapter"]),
         (&["doctor", "--adapter", "nope"], &["nope", "adapter"]),
     ];
@@ -163,13 +186,89 @@ fn data_and_models() {
 }
 
 #[test]
+fn sweeps() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let thousand = (1..=1000).map(|i| i.to_string()).collect::<Vec<_>>().join(",");
+    let (long, longer) = (format!("steps={thousand}"), format!("warmup={thousand}"));
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["sweep"], &["grid", "--grid rho=0,0.05"]),
+        (&["sweep", "--grid", "rho"], &["--grid rho", "no ="]),
+        (&["sweep", "--grid", "rho="], &["--grid rho=", "no values"]),
+        (&["sweep", "--grid", "=1,2"], &["no key"]),
+        (&["sweep", "--grid", "rho=0,,1"], &["empty"]),
+        (&["sweep", "--grid", "rho=0,0.0"], &["0.0", "twice"]),
+        (&["sweep", "--grid", "rhoo=0,1"], &["rhoo", "for instance rho"]),
+        (&["sweep", "--grid", "out=a,b"], &["no setting 'out'"]),
+        (&["sweep", "--grid", "rho=0,1", "--grid", "rho=2"], &["--grid rho", "twice"]),
+        (&["sweep", "--grid", "rho=0,x"], &["--grid rho=x", "rho is \"x\""]),
+        (&["sweep", "--grid", "norm=batch,layer"], &["--grid norm=layer"]),
+        (&["sweep", "--grid", "rho=0,-1", "--grid", "batch=4,8"], &["cell rho=-1, batch=4", "rho is -1"]),
+        (&["sweep", "--grid", "optimizer=sgd,foo"], &["cell optimizer=foo", "no optimizer 'foo'"]),
+        (&["sweep", "--grid", "seed=0,1"], &["--seeds"]),
+        (&["sweep", "--grid", "seeds=1,2"], &["--seeds"]),
+        (&["sweep", "--grid", "lane=a"], &["--lane"]),
+        (&["sweep", "--grid", "optimizer=sgd,sam", "--equal-compute"], &["--optimizer sgd,sam"]),
+        (&["sweep", "--grid", &long, "--grid", &longer], &["1000000 cells (1000 x 1000)", "at most"]),
+        (&["sweep", "--grid", "rho=0,1", "--metric", "speed"], &["speed", "test-accuracy"]),
+        (&["sweep", "--grid", "rho=0,1", "--metric", "val-loss"], &["val-loss", "--val-fraction"]),
+        (&["sweep", "--grid", "rho=0,1", "--steps", "3", "--epochs", "3"], &["steps", "epochs"]),
+        (&["sweep", "--resume", "absent"], &["absent", "not a sweep"]),
+        (&["report", ".", "--metric", "speed"], &["speed"]),
+    ];
+    for (args, words) in cases {
+        refused(dir, args, words);
+    }
+    if !has_adapter() {
+        return;
+    }
+    ok(dir, &["train", "--steps", "1", "--model", "mlp:4", "--out", "run"]);
+    ok(dir, &["sweep", "--steps", "1", "--model", "mlp:4", "--grid", "rho=0,0.1", "--out", "swept"]);
+    for (name, bytes) in [("broken", &b"{"[..]), ("bare", &b"{}"[..]), ("later", &br#"{"version": 9}"#[..])] {
+        create_dir(dir.join(name)).unwrap();
+        write(dir.join(name).join("sweep.json"), bytes).unwrap();
+    }
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["sweep", "--grid", "batch=20,201"], &["batch-201", "201", "200"]),
+        (&["sweep", "--grid", "label-noise=0,0.5", "--grid", "batch=20,201"], &["label-noise=0", "201", "200"]),
+        (&["sweep", "--grid", "model=mlp:4;mlp:0"], &["model=mlp:0", "from 1"]),
+        (&["sweep", "--grid", "model=mlp:256,128"], &["model=128"]),
+        (&["sweep", "--grid", "data=moons,nope"], &["data=nope", "did you mean"]),
+        (&["sweep", "--grid", "train-limit=100,201"], &["train-limit=201", "200"]),
+        (&["sweep", "--grid", "init=absent"], &["absent", "--init"]),
+        (&["sweep", "--grid", "rho=0,1", "--out", "swept"], &["swept", "in use"]),
+        (&["sweep", "--resume", "run"], &["run", "not a sweep"]),
+        (&["sweep", "--resume", "broken"], &["broken/sweep.json", "damaged"]),
+        (&["sweep", "--resume", "bare"], &["bare/sweep.json"]),
+        (&["sweep", "--resume", "later"], &["later version"]),
+        (&["sweep", "--resume", "swept", "--grid", "rho=0,0.2"], &["another grid"]),
+        (&["sweep", "--resume", "swept", "--lr", "1"], &["--lr", "swept/sweep.json"]),
+        (&["train", "--resume", "swept"], &["swept", "not a run folder"]),
+        (&["report", "swept", "--metric", "val-loss"], &["swept", "val-loss", "--val-fraction"]),
+        (&["report", "run", "--metric", "gap"], &["--metric", "sweep"]),
+        (&["report", "broken"], &["broken/sweep.json", "line 1"]),
+        (&["report", "bare"], &["bare/sweep.json", "axes"]),
+    ];
+    for (args, words) in cases {
+        refused(dir, args, words);
+    }
+}
+
+#[test]
 fn no_adapter() {
     if !cfg!(target_os = "linux") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
     write(dir.path().join("config.json"), "{}").unwrap();
-    for args in [&["train"][..], &["compare"], &["doctor"], &["doctor", "--json"], &["train", "--resume", "."]] {
+    for args in [
+        &["train"][..],
+        &["compare"],
+        &["sweep", "--grid", "rho=0,1"],
+        &["doctor"],
+        &["doctor", "--json"],
+        &["train", "--resume", "."],
+    ] {
         let mut command = command(dir.path(), args);
         command.env("VK_DRIVER_FILES", "/nonexistent").env("VK_ICD_FILENAMES", "/nonexistent");
         let before = files(dir.path());
@@ -233,6 +332,84 @@ fn damaged_data() {
         ("idx:header", &["header/train-images", "00 00 09"]),
         ("idx:lies", &["lies/train-images", "4294967295"]),
         ("cifar10", &["data_batch_1.bin", "3073", "3000"]),
+    ];
+    for (data, words) in cases {
+        refused(dir, &["train", "--data-dir", ".", "--data", data], words);
+        refused(dir, &["eval", "run/final-sgd-0.safetensors", "--data-dir", ".", "--data", data], words);
+    }
+}
+
+#[test]
+fn damaged_images_and_tables() {
+    if !has_adapter() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    for (set, other) in [
+        ("good", None),
+        ("short", Some("b/9.png")),
+        ("text", Some("b/9.jpg")),
+        ("gif", Some("b/9.gif")),
+        ("none", Some("c/x")),
+    ] {
+        for class in ["a", "b"] {
+            for i in 0..5u8 {
+                let path = dir.join(format!("{set}/{class}/{i}.png"));
+                create_dir_all(path.parent().unwrap()).unwrap();
+                image::RgbImage::from_fn(8, 8, |x, y| image::Rgb([40 * i, x as u8, y as u8])).save(path).unwrap();
+            }
+        }
+        let bytes = read(dir.join(set).join("a/0.png")).unwrap();
+        if let Some(other) = other {
+            create_dir_all(dir.join(set).join(other).parent().unwrap()).unwrap();
+            write(dir.join(set).join(other), if set == "short" { &bytes[..60] } else { b"nothing to see" }).unwrap();
+        }
+    }
+    create_dir_all(dir.join("lonely/a")).unwrap();
+    write(dir.join("good.csv"), "x,y,class\n".to_owned() + &"0,1,b\n2,3,a\n".repeat(5)).unwrap();
+    for (file, text) in [
+        ("word.csv", "x,y,class\n0,1,b\n2,three,a\n"),
+        ("ragged.csv", "x,y,class\n0,1,b\n2,a\n"),
+        ("one.csv", "0,1,b\n2,3,b\n"),
+        ("targets.csv", "0,1,0.1\n2,3,0.2\n4,5,0.3\n"),
+        ("header.csv", "x,y,class\n"),
+        ("semicolons.csv", "0;1;b\n2;3;a\n"),
+        ("empty.csv", ""),
+        ("wide.csv", "0,1,2,b\n"),
+    ] {
+        write(dir.join(file), text).unwrap();
+    }
+    create_dir(dir.join("cifar-100-binary")).unwrap();
+    create_dir(dir.join("svhn")).unwrap();
+    for file in ["cifar-100-binary/train.bin", "cifar-100-binary/test.bin"] {
+        write(dir.join(file), vec![1; 3073]).unwrap();
+    }
+    for file in ["svhn/train_32x32.mat", "svhn/test_32x32.mat"] {
+        write(dir.join(file), vec![1; 3000]).unwrap();
+    }
+    for (data, out) in [("images:good", "run"), ("csv:good.csv", "run2")] {
+        ok(dir, &["train", "--data", data, "--batch", "4", "--steps", "1", "--model", "mlp:4", "--out", out]);
+    }
+    ok(dir, &["eval", "run/final-sgd-0.safetensors"]);
+    let cases: &[(&str, &[&str])] = &[
+        ("images:short", &["short/b/9.png", "cannot be read"]),
+        ("images:text", &["text/b/9.jpg", "cannot be read", "PNG or JPEG"]),
+        ("images:gif", &["gif/b/9.gif", "convert"]),
+        ("images:none", &["none/c", "no PNG or JPEG"]),
+        ("images:lonely", &["lonely", "only the folder a"]),
+        ("images:good/a", &["good/a", "no folders"]),
+        ("csv:word.csv", &["word.csv", "line 3, column 2 (y)", "three"]),
+        ("csv:ragged.csv", &["ragged.csv", "line 3", "2 columns", "line 1 has 3"]),
+        ("csv:one.csv", &["one.csv", "'b' everywhere"]),
+        ("csv:targets.csv", &["targets.csv", "3 values in 3 rows"]),
+        ("csv:header.csv", &["header.csv", "only a header"]),
+        ("csv:semicolons.csv", &["semicolons.csv", "line 1", "commas"]),
+        ("csv:empty.csv", &["empty.csv", "nothing"]),
+        ("csv:good.csv,wide.csv", &["wide.csv", "3 columns", "good.csv has 2"]),
+        ("csv:good.csv,absent.csv", &["absent.csv", "csv:TRAIN,TEST"]),
+        ("cifar100", &["train.bin", "3074", "3073"]),
+        ("svhn", &["train_32x32.mat", "MAT-file"]),
     ];
     for (data, words) in cases {
         refused(dir, &["train", "--data-dir", ".", "--data", data], words);

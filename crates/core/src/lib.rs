@@ -61,6 +61,7 @@ mod plan;
 pub mod probe;
 pub mod rng;
 pub mod run;
+pub mod sweep;
 pub mod train;
 pub mod view;
 pub use error::{Error, Result};

@@ -15,6 +15,10 @@ pub enum Stream {
     Data = 3,
     /// Which labels are flipped, and to what.
     Noise = 4,
+    /// Masks of dropout.
+    Dropout = 5,
+    /// Augmentation of training images.
+    Augment = 6,
     /// Directions of a loss surface; the index counts tensors and elements.
     Directions = 16,
 }
@@ -108,6 +112,23 @@ fn mix(bits: u32) -> u32 {
     x = (x ^ (x >> 16)).wrapping_mul(0x85EB_CA6B);
     x = (x ^ (x >> 13)).wrapping_mul(0xC2B2_AE35);
     x ^ (x >> 16)
+}
+
+/// The random bits of element `element` of a step's whole batch for the dropout of layer `layer`. An element's place counts
+/// the padded values of the examples before it.
+pub fn dropout_bits(seed: u32, layer: u32, step: u32, element: u32) -> u32 {
+    threefry([seed, Stream::Dropout as u32 | layer << 8], [element / 2, step])[(element % 2) as usize]
+}
+
+/// 64 random bits for the augmentation of the example at `position` of a step's whole batch. `draw` tells apart what they
+/// are for: 0 the crop (column, row), 1 the centre of the cutout (column, row), 2 the flip (the first bit).
+pub fn augment_bits(seed: u32, draw: u32, step: u32, position: u32) -> [u32; 2] {
+    threefry([seed, Stream::Augment as u32 | draw << 8], [step, position])
+}
+
+/// Uniform in 0..n for n up to 65,536, from the upper 16 of 32 random bits; the bias is below n / 65,536.
+pub fn below(bits: u32, n: u32) -> u32 {
+    ((bits >> 16) * n) >> 16
 }
 
 #[cfg(test)]

@@ -11,9 +11,11 @@
 
 pub mod activation;
 pub mod ascent;
+pub mod augment;
 pub mod batch_norm;
 pub mod conv;
 pub mod dense;
+pub mod group_norm;
 pub mod height_field;
 pub mod loss;
 pub mod network;

@@ -1,8 +1,8 @@
-//! Small sequential networks, for tests of whole models.
+//! Small networks, for tests of whole models: layers one after the other, and additions of what came earlier.
 use crate::batch_norm::{self, Statistics};
-use crate::conv::Conv;
-use crate::pool::{self, MaxPool};
-use crate::{Activation, Tensor, dense, loss};
+use crate::conv::{self, Conv};
+use crate::pool::{self, AvgPool, MaxPool};
+use crate::{Activation, Tensor, dense, group_norm, loss};
 
 /// One layer. Those with parameters carry the name that the tensors' names begin with.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,9 +16,9 @@ pub enum Layer {
         /// Values out.
         outputs: usize,
     },
-    /// `NAME.weight` of shape `[outputs, inputs, kernel, kernel]`, no bias.
+    /// `NAME.weight` of shape `[outputs, inputs, kernel, kernel]` and, where it is there, `NAME.bias`.
     Conv {
-        /// What its tensor is called.
+        /// What its tensors are called.
         name: String,
         /// Channels in.
         inputs: usize,
@@ -28,6 +28,8 @@ pub enum Layer {
         kernel: usize,
         /// Stride and padding.
         conv: Conv,
+        /// Whether there is a bias.
+        bias: bool,
     },
     /// `NAME.weight` and `NAME.bias` of shape `[channels]`, and running statistics beside them.
     BatchNorm {
@@ -36,8 +38,26 @@ pub enum Layer {
         /// Channels.
         channels: usize,
     },
+    /// `NAME.weight` and `NAME.bias` of shape `[channels]`.
+    GroupNorm {
+        /// What its tensors are called.
+        name: String,
+        /// Channels.
+        channels: usize,
+        /// Groups of channels.
+        groups: usize,
+    },
     /// A function of each value.
     Activation(Activation),
+    /// In training each value times that of the mask: 0 or 1 / (1 - p).
+    Dropout(Tensor),
+    /// Adds the output of an earlier layer.
+    Add {
+        /// That layer's place.
+        from: usize,
+    },
+    /// The mean of each window.
+    AvgPool(AvgPool),
     /// The largest of each window.
     MaxPool(MaxPool),
     /// The mean of each channel.
@@ -73,10 +93,12 @@ impl Layer {
             Self::Dense { name, inputs, outputs } => {
                 vec![(format!("{name}.weight"), vec![*outputs, *inputs]), (format!("{name}.bias"), vec![*outputs])]
             }
-            Self::Conv { name, inputs, outputs, kernel, .. } => {
-                vec![(format!("{name}.weight"), vec![*outputs, *inputs, *kernel, *kernel])]
+            Self::Conv { name, inputs, outputs, kernel, bias, .. } => {
+                let weight = (format!("{name}.weight"), vec![*outputs, *inputs, *kernel, *kernel]);
+                let bias = bias.then(|| (format!("{name}.bias"), vec![*outputs]));
+                [weight].into_iter().chain(bias).collect()
             }
-            Self::BatchNorm { name, channels } => {
+            Self::BatchNorm { name, channels } | Self::GroupNorm { name, channels, .. } => {
                 vec![(format!("{name}.weight"), vec![*channels]), (format!("{name}.bias"), vec![*channels])]
             }
             _ => Vec::new(),
@@ -111,7 +133,7 @@ impl Network {
                 layers.push(Layer::MaxPool(MaxPool { kernel: 2, stride: 2 }));
             }
             let (name, conv) = (format!("blocks.{index}.conv"), Conv { stride: 1, padding: 1 });
-            layers.push(Layer::Conv { name, inputs: width, outputs, kernel: 3, conv });
+            layers.push(Layer::Conv { name, inputs: width, outputs, kernel: 3, conv, bias: false });
             if batch_norm {
                 layers.push(Layer::BatchNorm { name: format!("blocks.{index}.norm"), channels: outputs });
             }
@@ -155,7 +177,11 @@ impl Network {
         let mut end = parameters.len();
         let mut gradient = Vec::new(); // last parameter first
         let mut statistics = Vec::new(); // last norm first
-        for (layer, x) in self.layers.iter().zip(&inputs).rev() {
+        let mut branches: Vec<Option<Tensor>> = vec![None; self.layers.len()]; // of the outputs, by later additions
+        for (place, (layer, x)) in self.layers.iter().zip(&inputs).enumerate().rev() {
+            if let Some(branch) = &branches[place] {
+                dy = dy.zip(branch, |a, b| a + b);
+            }
             let own = &parameters[end - layer.parameters().len()..end];
             end -= own.len();
             dy = match layer {
@@ -164,7 +190,10 @@ impl Network {
                     gradient.push(dense::grad_weight(x, &dy));
                     dense::grad_input(&dy, &own[0])
                 }
-                Layer::Conv { conv, .. } => {
+                Layer::Conv { conv, bias, .. } => {
+                    if *bias {
+                        gradient.push(conv::grad_bias(&dy));
+                    }
                     gradient.push(conv.grad_weight(x, &dy, &own[0].shape));
                     conv.grad_input(&dy, &own[0], &x.shape)
                 }
@@ -176,6 +205,19 @@ impl Network {
                     statistics.push((batch, batch_norm::count(x)));
                     found.dx
                 }
+                Layer::GroupNorm { groups, .. } => {
+                    let found = group_norm::backward(x, *groups, &own[0], &dy);
+                    gradient.push(found.dbeta);
+                    gradient.push(found.dgamma);
+                    found.dx
+                }
+                Layer::Dropout(mask) => dy.zip(&mask.reshaped(&x.shape), |dy, mask| dy * mask),
+                Layer::Add { from } => {
+                    let sum = |other: Tensor| other.zip(&dy, |a, b| a + b);
+                    branches[*from] = Some(branches[*from].take().map_or_else(|| dy.clone(), sum));
+                    dy
+                }
+                Layer::AvgPool(pool) => pool.grad_input(&dy, &x.shape),
                 Layer::Activation(activation) => x.zip(&dy, |z, dy| dy * activation.derivative(z)),
                 Layer::MaxPool(pool) => pool::max_grad_input(&dy, &pool.forward(x).1, &x.shape),
                 Layer::GlobalAveragePool => pool::global_average_grad_input(&dy, &x.shape),
@@ -200,7 +242,7 @@ impl Network {
             begin += own.len();
             let y = match layer {
                 Layer::Dense { .. } => dense::forward(&x, &own[0], &own[1]),
-                Layer::Conv { conv, .. } => conv.forward(&x, &own[0], None),
+                Layer::Conv { conv, .. } => conv.forward(&x, &own[0], own.get(1)),
                 Layer::BatchNorm { .. } => {
                     norm += 1;
                     match running {
@@ -208,6 +250,12 @@ impl Network {
                         None => batch_norm::forward(&x, &own[0], &own[1]).0,
                     }
                 }
+                Layer::GroupNorm { groups, .. } => group_norm::forward(&x, *groups, &own[0], &own[1]),
+                Layer::Dropout(mask) if running.is_none() => x.zip(&mask.reshaped(&x.shape), |x, mask| x * mask),
+                Layer::Dropout(_) => x.clone(),
+                // The output of a layer is the input of the next, and of the one before this x itself.
+                Layer::Add { from } => x.zip(inputs.get(from + 1).unwrap_or(&x), |a, b| a + b),
+                Layer::AvgPool(pool) => pool.forward(&x),
                 Layer::Activation(activation) => x.map(|z| activation.value(z)),
                 Layer::MaxPool(pool) => pool.forward(&x).0,
                 Layer::GlobalAveragePool => pool::global_average(&x),
@@ -248,6 +296,31 @@ mod tests {
                 check(&Network::cnn(2, &[3, 2, 4], 3, activation, norm), &[4, 2, 6, 5], 0.1);
             }
         }
+    }
+
+    #[test]
+    fn additions_reach_both_their_inputs() {
+        let mut random = Random::new(9);
+        let name = |index: usize| format!("layers.{index}");
+        let conv = |index, inputs, bias| {
+            let conv = Conv { stride: 1, padding: 1 };
+            Layer::Conv { name: name(index), inputs, outputs: 4, kernel: 3, conv, bias }
+        };
+        let mask = random.tensor(&[3, 4, 4, 3]).map(|value| if value > 0.0 { 2.0 } else { 0.0 });
+        let layers = vec![
+            conv(0, 2, true),
+            Layer::GroupNorm { name: name(1), channels: 4, groups: 2 },
+            Layer::Activation(Activation::Tanh),
+            conv(3, 4, false),
+            Layer::Add { from: 2 },
+            Layer::Dropout(mask),
+            Layer::Add { from: 2 },
+            Layer::Add { from: 6 },
+            Layer::AvgPool(AvgPool { kernel: 2, stride: 1 }),
+            Layer::Flatten,
+            Layer::Dense { name: name(10), inputs: 24, outputs: 3 },
+        ];
+        check(&Network { layers }, &[3, 2, 4, 3], 0.0);
     }
 
     #[test]

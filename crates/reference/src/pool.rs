@@ -1,4 +1,4 @@
-//! Max pooling and global average pooling.
+//! Max pooling, average pooling and global average pooling.
 use crate::Tensor;
 
 /// Square windows without padding; what does not fill a window at the right and bottom edge is dropped.
@@ -58,6 +58,51 @@ pub fn max_grad_input(dy: &Tensor, winners: &[usize], x_shape: &[usize]) -> Tens
     dx
 }
 
+/// The mean of each window: square windows without padding, as [`MaxPool`] has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AvgPool {
+    /// Side of a window.
+    pub kernel: usize,
+    /// Pixels between neighbouring windows.
+    pub stride: usize,
+}
+
+impl AvgPool {
+    /// `y[n,c,r,q] = sum_{u,v < kernel} x[n, c, r s + u, q s + v] / kernel^2`.
+    pub fn forward(self, x: &Tensor) -> Tensor {
+        let [examples, channels, height, width] = x.dims();
+        let along = MaxPool { kernel: self.kernel, stride: self.stride };
+        let mut y = Tensor::zeros(&[examples, channels, along.output(height), along.output(width)]);
+        for (to, from) in self.terms(&x.shape, &y.shape) {
+            y.data[to] += x.data[from] / (self.kernel * self.kernel) as f64;
+        }
+        y
+    }
+
+    /// The transposed sum: each pixel of a window has its share.
+    pub fn grad_input(self, dy: &Tensor, x_shape: &[usize]) -> Tensor {
+        let mut dx = Tensor::zeros(x_shape);
+        for (to, from) in self.terms(x_shape, &dy.shape) {
+            dx.data[from] += dy.data[to] / (self.kernel * self.kernel) as f64;
+        }
+        dx
+    }
+
+    /// Places in `y` and `x` of each term of the sum.
+    fn terms(self, x: &[usize], y: &[usize]) -> Vec<(usize, usize)> {
+        let mut terms = Vec::new();
+        for to in 0..y.iter().product() {
+            let (plane, r, q) = (to / (y[2] * y[3]), to / y[3] % y[2], to % y[3]);
+            for u in 0..self.kernel {
+                for v in 0..self.kernel {
+                    terms.push((to, (plane * x[2] + r * self.stride + u) * x[3] + q * self.stride + v));
+                }
+            }
+        }
+        terms
+    }
+}
+
 /// `y[n,c]`: the mean over the pixels of a channel.
 pub fn global_average(x: &Tensor) -> Tensor {
     let [examples, channels, inner] = x.channels();
@@ -105,6 +150,13 @@ mod tests {
     }
 
     #[test]
+    fn the_mean_of_a_window_by_hand() {
+        let x = Tensor::new(&[1, 1, 3, 3], (1..=9).map(f64::from).collect());
+        assert_eq!(AvgPool { kernel: 2, stride: 1 }.forward(&x).data, [3.0, 4.0, 6.0, 7.0]);
+        assert_eq!(AvgPool { kernel: 2, stride: 2 }.forward(&x).data, [3.0]);
+    }
+
+    #[test]
     fn gradients_are_those_of_central_differences() {
         let mut random = Random::new(3);
         for (kernel, stride, height, width) in [(2, 2, 4, 6), (2, 2, 5, 7), (3, 2, 7, 5), (3, 1, 4, 4), (1, 2, 3, 3)] {
@@ -113,6 +165,8 @@ mod tests {
             let (y, winners) = pool.forward(&x);
             let dy = random.tensor(&y.shape);
             check_gradient("max", &x, &max_grad_input(&dy, &winners, &x.shape), |x| pool.forward(x).0.dot(&dy));
+            let pool = AvgPool { kernel, stride };
+            check_gradient("windows", &x, &pool.grad_input(&dy, &x.shape), |x| pool.forward(x).dot(&dy));
             let dy = random.tensor(&[2, 3]);
             let dx = global_average_grad_input(&dy, &x.shape);
             check_gradient("average", &x, &dx, |x| global_average(x).dot(&dy));

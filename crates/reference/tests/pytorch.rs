@@ -3,7 +3,10 @@
 //! Both sides are float64, so they differ by rounding alone; a wrong formula differs in the first digits.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken fixture is a failed test")]
 
+use lowland_reference::conv::Conv;
+use lowland_reference::network::Layer;
 use lowland_reference::optim::{Adam, RmsProp, Schedule, Sgd};
+use lowland_reference::pool::AvgPool;
 use lowland_reference::train::{Base, Settings, Trainer};
 use lowland_reference::{Activation, Network, Tensor};
 use safetensors::{Dtype, SafeTensors};
@@ -50,6 +53,9 @@ fn network(description: &Value) -> Network {
     let shape: Vec<usize> = serde_json::from_value(description["shape"].clone()).unwrap();
     let classes = number(description, "classes", 0.0) as usize;
     let activation = Activation::ALL.into_iter().find(|a| description["activation"] == a.name()).unwrap();
+    if let Some(list) = description["model"]["layers"].as_array() {
+        return Network { layers: listed(list, &shape, classes, activation) };
+    }
     let norm = description["norm"] == "batch";
     let (kind, widths) = description["model"].as_str().unwrap().split_once(':').unwrap();
     let widths: Vec<usize> = widths.split(',').map(|width| width.parse().unwrap()).collect();
@@ -58,6 +64,51 @@ fn network(description: &Value) -> Network {
         "cnn" => Network::cnn(shape[0], &widths, classes, activation, norm),
         other => panic!("{other}"),
     }
+}
+
+/// The layers of a list as `--model` takes it, of default names, for inputs of this shape.
+fn listed(list: &[Value], shape: &[usize], classes: usize, activation: Activation) -> Vec<Layer> {
+    let (mut channels, mut side) = (shape[0], shape[1]);
+    let mut layers = Vec::new();
+    for (index, entry) in list.iter().enumerate() {
+        let name = format!("layers.{index}");
+        let count = |key: &str, default: usize| number(entry, key, default as f64) as usize;
+        let outputs = if entry["outputs"] == "classes" { classes } else { count("outputs", 0) };
+        let kernel = count("kernel", 0);
+        layers.push(match entry["type"].as_str().unwrap() {
+            "conv" => {
+                let conv = Conv { stride: count("stride", 1), padding: count("padding", 0) };
+                let inputs = std::mem::replace(&mut channels, outputs);
+                side = conv.output(side, kernel);
+                Layer::Conv {
+                    name,
+                    inputs,
+                    outputs,
+                    kernel,
+                    conv,
+                    bias: entry.get("bias").is_none_or(|bias| bias == true),
+                }
+            }
+            "dense" => Layer::Dense { name, inputs: std::mem::replace(&mut channels, outputs), outputs },
+            "group_norm" => Layer::GroupNorm { name, channels, groups: count("groups", 0) },
+            "activation" => {
+                let named = Activation::ALL.into_iter().find(|a| entry["function"] == a.name());
+                Layer::Activation(named.unwrap_or(activation))
+            }
+            "avg_pool" => {
+                let pool = AvgPool { kernel, stride: count("stride", kernel) };
+                side = (side - pool.kernel) / pool.stride + 1;
+                Layer::AvgPool(pool)
+            }
+            "add" => Layer::Add { from: index - number(entry, "from", 0.0).abs() as usize },
+            "flatten" => {
+                channels *= side * side;
+                Layer::Flatten
+            }
+            other => panic!("{other}"),
+        });
+    }
+    layers
 }
 
 fn schedule(text: &str, total: u64) -> Schedule {
@@ -191,6 +242,11 @@ fn cnn_with_batch_norm() {
 #[test]
 fn mlp_with_batch_norm() {
     follow("mlp-norm", &["sam-smoothing", "sgd-dampening-warmup"]);
+}
+
+#[test]
+fn list_of_layers() {
+    follow("list", &["sam", "sgd"]);
 }
 
 #[test]

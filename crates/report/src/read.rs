@@ -260,6 +260,15 @@ pub fn value_text(value: &Value) -> Option<String> {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
         Value::Array(items) => Some(items.iter().filter_map(value_text).collect::<Vec<_>>().join(", ")),
+        // A network as a list of layers, by its name or by their types.
+        Value::Object(object) if object.contains_key("layers") => {
+            let types = || -> Option<String> {
+                let types: Option<Vec<_>> =
+                    object["layers"].as_array()?.iter().map(|layer| layer["type"].as_str()).collect();
+                Some(types?.join(", "))
+            };
+            object.get("name").and_then(value_text).or_else(types)
+        }
         other => Some(other.to_string()),
     }
 }
@@ -295,7 +304,7 @@ fn read_notes(dir: &Path) -> Result<Vec<String>> {
     }
 }
 
-fn read_json(dir: &Path, file: &str) -> Result<Option<Value>> {
+pub fn read_json(dir: &Path, file: &str) -> Result<Option<Value>> {
     let path = dir.join(file);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
@@ -309,6 +318,6 @@ fn read_json(dir: &Path, file: &str) -> Result<Option<Value>> {
     })
 }
 
-fn json_shape(dir: &Path, file: &str, message: &'static str) -> Error {
+pub fn json_shape(dir: &Path, file: &str, message: &'static str) -> Error {
     Error::Shape { path: dir.join(file), message }
 }

@@ -88,7 +88,7 @@ impl HeightScale {
 /// A loss in few digits.
 pub(crate) fn short(loss: f64) -> String {
     match loss.abs() {
-        size if size == 0.0 => "0".into(),
+        0.0 => "0".into(),
         size if !(1e-3..1e5).contains(&size) => format!("{loss:.1e}").replace(".0e", "e"),
         size if size >= 100.0 => format!("{loss:.0}"),
         size => {

@@ -2,7 +2,7 @@
 
 use super::{Peaks, median};
 use crate::Result;
-use crate::config::{Config, Order, Schedule as Shape};
+use crate::config::{Augment, Config, Order, Schedule as Shape};
 use crate::data::{Dataset, Inputs, Scaling, Shape as Example, Split};
 use crate::gpu::Gpu;
 use crate::model::Model;
@@ -106,6 +106,7 @@ impl StepBench {
             m: batch,
             order: Order::File,
             label_smoothing: 0.0,
+            augment: Augment::default(),
             steps,
             log_every: 1,
             eval_every: steps,

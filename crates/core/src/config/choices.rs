@@ -53,6 +53,8 @@ pub enum Norm {
     None,
     /// Batch normalisation (Ioffe and Szegedy 2015).
     Batch,
+    /// Group normalisation (Wu and He 2018), up to 8 groups.
+    Group,
 }
 
 /// Base optimizers.

@@ -93,8 +93,31 @@ fn object(text: &str, source: &str) -> Result<Map<String, Value>> {
     }
 }
 
+/// A network's description: a short name as text, a list of layers as the object that it is.
+pub(super) mod description {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+    use serde_json::Value;
+
+    pub(in crate::config) fn serialize<S: Serializer>(text: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+        let list = text.as_ref().filter(|text| text.trim_start().starts_with('{'));
+        match list.and_then(|text| serde_json::from_str::<Value>(text).ok()) {
+            Some(object) => object.serialize(to),
+            None => text.serialize(to),
+        }
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+        match Value::deserialize(from)? {
+            Value::Null => Ok(None),
+            Value::String(text) => Ok(Some(text)),
+            object @ Value::Object(_) => Ok(Some(object.to_string())),
+            _ => Err(D::Error::custom("a short name, a file's name or a list of layers is expected")),
+        }
+    }
+}
+
 /// The value of `text` as a JSON value: a number, true or false, or the text itself.
-pub(super) fn value_of(text: &str) -> Value {
+pub(crate) fn value_of(text: &str) -> Value {
     // Numbers that JSON does not write so, such as .5, are read as flags read them.
     let number = || text.parse().ok().and_then(serde_json::Number::from_f64).map(Value::Number);
     match serde_json::from_str(text) {
@@ -113,6 +136,17 @@ mod tests {
         let text = Value::Object(config.to_object()).to_string();
         assert_eq!(Config::from_json(&text, "x").unwrap(), config);
         assert_eq!(Config::from_header(&config.to_header(), "x").unwrap().0, config);
+    }
+
+    #[test]
+    fn a_list_of_layers_is_an_object() {
+        let list = r#"{"layers":[{"p":0.1,"type":"dropout"}]}"#;
+        let augment = "flip,crop:2:reflect".parse().unwrap();
+        let config = Config { model: Some(list.into()), augment, ..Config::default() };
+        assert_eq!(config.to_object()["model"]["layers"][0]["p"], 0.1);
+        assert_eq!(config.to_object()["augment"], "flip,crop:2:reflect");
+        assert_eq!(Config::from_header(&config.to_header(), "x").unwrap().0, config);
+        assert!(Config::from_json(r#"{"model": 3}"#, "x").unwrap_err().to_string().contains("model is 3"));
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! The one configuration: command-line flags, JSON file, page URL and checkpoint header are all this struct.
 
+mod augment;
 mod choices;
 mod json;
 mod resolve;
 
+pub use augment::{Augment, Crop};
 pub use choices::{Activation, Base, Betas, Exponent, Norm, Normalize, Order, Schedule};
+pub(crate) use json::value_of;
+pub(crate) use resolve::LANE_KEYS;
 pub use resolve::{Command, LaneConfig};
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +20,8 @@ use std::path::PathBuf;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Data set: moons, spirals, circles, gaussians, xor (2-D, generated), fashion-sample (built in), mnist,
-    /// fashion-mnist, cifar10 (publishers' files), idx:DIR
+    /// fashion-mnist, cifar10, cifar100, svhn (publishers' files), idx:DIR, images:DIR (a folder for each class, or
+    /// train/CLASS and test/CLASS), csv:FILE or csv:TRAIN,TEST (last column the class)
     #[cfg_attr(feature = "clap", arg(long, default_value_t = Config::default().data, help_heading = "Data"))]
     pub data: String,
     /// Folder of the publishers' files
@@ -31,6 +36,9 @@ pub struct Config {
     /// Seed of generated points and of the flipped labels
     #[cfg_attr(feature = "clap", arg(long, default_value_t = 0, value_name = "N", help_heading = "Data"))]
     pub data_seed: u32,
+    /// Side in pixels that images:DIR are resized to [default: their own size where all have one of at most 64, else 32]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Data"))]
+    pub image_size: Option<usize>,
     /// Use the first N training examples [default: all]
     #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Data"))]
     pub train_limit: Option<usize>,
@@ -52,9 +60,14 @@ pub struct Config {
     /// Label smoothing in the training loss
     #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.0, value_name = "F", help_heading = "Data"))]
     pub label_smoothing: f32,
+    /// Augmentation of training images: a list of flip, crop:N, crop:N:reflect, cutout:N
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = Augment::default(), value_name = "LIST", help_heading = "Data"))]
+    pub augment: Augment,
 
-    /// Network: mlp:256,128 or cnn:16,32 [default: mlp:32,32,32 for points, cnn:16,32 for images]
+    /// Network: mlp:256,128, cnn:16,32 or a JSON file that lists layers [default: mlp:32,32,32 for points, cnn:16,32 for
+    /// images]
     #[cfg_attr(feature = "clap", arg(long, help_heading = "Model"))]
+    #[serde(with = "json::description")]
     pub model: Option<String>,
     /// Activation
     #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t = Activation::Relu, help_heading = "Model"))]
@@ -62,6 +75,9 @@ pub struct Config {
     /// Normalisation [default: batch in cnn, none in mlp]
     #[cfg_attr(feature = "clap", arg(long, value_enum, help_heading = "Model"))]
     pub norm: Option<Norm>,
+    /// Dropout before every dense layer but an mlp's first
+    #[cfg_attr(feature = "clap", arg(long, default_value_t = 0.0, value_name = "P", help_heading = "Model"))]
+    pub dropout: f32,
     /// Start from these tensors (safetensors) instead of He normal
     #[cfg_attr(feature = "clap", arg(long, value_name = "FILE", help_heading = "Model"))]
     pub init: Option<PathBuf>,
@@ -158,6 +174,7 @@ impl Default for Config {
             data_size: 200,
             data_noise: None,
             data_seed: 0,
+            image_size: None,
             train_limit: None,
             test_limit: None,
             val_fraction: 0.0,
@@ -165,9 +182,11 @@ impl Default for Config {
             order: Order::Shuffle,
             label_noise: 0.0,
             label_smoothing: 0.0,
+            augment: Augment::default(),
             model: None,
             activation: Activation::Relu,
             norm: None,
+            dropout: 0.0,
             init: None,
             optimizer: None,
             base: Base::Sgd,

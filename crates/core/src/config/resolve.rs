@@ -3,7 +3,7 @@
 use super::json::value_of;
 use super::{Base, Config, Order};
 use crate::data::{Dataset, Shape};
-use crate::model::Model;
+use crate::model::{Model, Style, load_list};
 use crate::optim::{Adam, Ascent, BaseStep, Epochs, Optimizer, RmsProp, Schedule, Sgd};
 use crate::train::{Lane, Setup};
 use crate::{Error, Result};
@@ -86,6 +86,7 @@ impl Config {
         f("weight-decay", self.weight_decay, self.weight_decay >= 0.0, "a number from 0 on")?;
         f("eps", self.eps, self.eps >= 0.0, "a number from 0 on")?;
         f("label-smoothing", self.label_smoothing, (0.0..1.0).contains(&self.label_smoothing), "from 0 to below 1")?;
+        f("dropout", self.dropout, (0.0..1.0).contains(&self.dropout), "from 0 to below 1")?;
         f("label-noise", self.label_noise, (0.0..=1.0).contains(&self.label_noise), "a fraction from 0 to 1")?;
         f("val-fraction", self.val_fraction, (0.0..1.0).contains(&self.val_fraction), "a fraction from 0 to below 1")?;
         for beta in [self.betas.0, self.betas.1] {
@@ -133,7 +134,10 @@ impl Config {
     /// [`Error::Input`] for an unknown model or sizes that do not fit.
     pub fn model(&self, shape: Shape, classes: usize) -> Result<Model> {
         let default = if is_image(shape) { "cnn:16,32" } else { "mlp:32,32,32" };
-        Model::parse(self.model.as_deref().unwrap_or(default), shape, classes, self.activation, self.norm)
+        let text = self.model.as_deref().unwrap_or(default);
+        let style = Style { activation: self.activation, norm: self.norm, dropout: self.dropout };
+        let parse = if text.ends_with(".json") { load_list } else { Model::parse };
+        parse(text, shape, classes, style)
     }
 
     /// Examples per step.
@@ -280,6 +284,7 @@ impl Config {
     /// [`Error::Input`] for a batch that does not fit, or a run longer than a step counter.
     pub fn setups(&self, lanes: &[LaneConfig], data: &Dataset, model: &Model) -> Result<Vec<Setup>> {
         let mut setups: Vec<Setup> = Vec::new();
+        self.augment.check(data.shape)?;
         for LaneConfig { label, config } in lanes {
             let (examples, batch) = (data.train.len(), config.batch_for(data.shape));
             if batch > examples {
@@ -324,6 +329,7 @@ impl Config {
                 m,
                 order: self.order,
                 label_smoothing: config.label_smoothing,
+                augment: config.augment,
                 steps,
                 log_every: self.log_every,
                 eval_every: self.eval_every.unwrap_or_else(|| eval_cadence(data, batch, epoch, climbs)),

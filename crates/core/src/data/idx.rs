@@ -212,6 +212,18 @@ fn times(sizes: &[u64]) -> String {
     sizes.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ")
 }
 
+/// Reads the bytes as images and as labels.
+#[cfg(all(any(test, feature = "fuzzing"), not(target_family = "wasm")))]
+pub(super) fn fuzz(bytes: &[u8]) {
+    let source = || Source { name: "a file".into(), reader: Box::new(bytes) };
+    for kind in [Kind::Images, Kind::Labels] {
+        match read(source(), kind) {
+            Ok(idx) => assert_eq!(idx.values.len(), idx.dimensions.iter().product::<usize>()),
+            Err(error) => assert!(error.is_input()),
+        }
+    }
+}
+
 #[cfg(test)]
 #[path = "idx_tests.rs"]
 mod tests;

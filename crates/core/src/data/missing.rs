@@ -1,7 +1,12 @@
 //! What to tell a person whose files are not there.
 
 use crate::Error;
+#[cfg(not(target_family = "wasm"))]
+use crate::Result;
 use std::path::Path;
+
+/// What is always there.
+pub(super) const INSTEAD: &str = "--data fashion-sample needs no files";
 
 /// A set of files that somebody else publishes.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +17,21 @@ pub(super) struct Publisher {
     pub(super) page: &'static str,
 }
 
+/// Bad input, with [`explain`]'s words, unless all `files` of a publisher are in `folder`.
+#[cfg(not(target_family = "wasm"))]
+pub(super) fn check(publisher: &Publisher, folder: &Path, files: &[&str]) -> Result<()> {
+    let absent: Vec<String> =
+        files.iter().filter(|file| !folder.join(file).is_file()).map(|file| file.to_string()).collect();
+    if absent.is_empty() { Ok(()) } else { Err(explain(Some(publisher), folder, &files.join(", "), &absent)) }
+}
+
+/// The whole of a file, or bad input that names it.
+#[cfg(not(target_family = "wasm"))]
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path)
+        .map_err(|error| Error::input(format!("{}: {error}; see that you may read this file", path.display())))
+}
+
 /// Bad input that says which `files` were looked for in `folder`, which of them (`absent`) are not there, who publishes
 /// them and where they belong. `publisher` is none for a person's own files.
 pub(super) fn explain(publisher: Option<&Publisher>, folder: &Path, files: &str, absent: &[String]) -> Error {
@@ -19,9 +39,8 @@ pub(super) fn explain(publisher: Option<&Publisher>, folder: &Path, files: &str,
         Some(publisher) => format!("the files of {} are", publisher.set),
         None => "the data set is".to_string(),
     };
-    let instead = "--data fashion-sample needs no files";
     if cfg!(target_family = "wasm") {
-        return Error::input(format!("{whose} out of reach: a page cannot read folders; {instead}"));
+        return Error::input(format!("{whose} out of reach: a page cannot read folders; {INSTEAD}"));
     }
     // The working folder may not be the one that the reader has in mind, so the whole path is given.
     let place = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
@@ -39,7 +58,7 @@ pub(super) fn explain(publisher: Option<&Publisher>, folder: &Path, files: &str,
         }
         None => text += "Put them into that folder, or name the right one after idx:",
     }
-    Error::input(format!("{text}. {instead}"))
+    Error::input(format!("{text}. {INSTEAD}"))
 }
 
 #[cfg(test)]

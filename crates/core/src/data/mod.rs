@@ -3,14 +3,26 @@
 //! A name becomes a `Raw` set (one file here for each kind), and [`load`] does the rest for all of them in the same
 //! order: limits, label noise, validation split, scaling.
 
+#[cfg(not(target_family = "wasm"))]
 mod cifar;
+#[cfg(all(any(test, feature = "fuzzing"), not(target_family = "wasm")))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod idx;
+#[cfg(not(target_family = "wasm"))]
+mod images;
+#[cfg(not(target_family = "wasm"))]
+mod matlab;
 mod missing;
 mod names;
 mod noise;
 mod points;
 mod sample;
 mod scaling;
+#[cfg(not(target_family = "wasm"))]
+mod svhn;
+#[cfg(not(target_family = "wasm"))]
+mod table;
 
 pub use names::names;
 
@@ -103,8 +115,21 @@ pub fn load(config: &Config) -> Result<Dataset> {
         Source::Sample => sample::load()?,
         Source::Mnist => idx::load(&dir.join("mnist"), Some(&idx::MNIST), Some(10))?,
         Source::FashionMnist => idx::load(&dir.join("fashion-mnist"), Some(&idx::FASHION_MNIST), Some(10))?,
-        Source::Cifar10 => cifar::load(dir)?,
         Source::Idx(folder) => idx::load(folder, None, None)?,
+        #[cfg(not(target_family = "wasm"))]
+        Source::Cifar10 => cifar::load(&cifar::CIFAR10, dir)?,
+        #[cfg(not(target_family = "wasm"))]
+        Source::Cifar100 => cifar::load(&cifar::CIFAR100, dir)?,
+        #[cfg(not(target_family = "wasm"))]
+        Source::Svhn => svhn::load(dir)?,
+        #[cfg(not(target_family = "wasm"))]
+        Source::Images(folder) => images::load(folder, config.image_size)?,
+        #[cfg(not(target_family = "wasm"))]
+        Source::Csv(files) => table::load(files)?,
+        #[cfg(target_family = "wasm")]
+        Source::Cifar10 | Source::Cifar100 | Source::Svhn | Source::Images(_) | Source::Csv(_) => {
+            return Err(missing::explain(None, dir, "", &[]));
+        }
     };
     limit(&mut train, config.train_limit, shape, "--train-limit", &config.data, "training")?;
     limit(&mut test, config.test_limit, shape, "--test-limit", &config.data, "test")?;
@@ -147,6 +172,13 @@ fn hold_back(train: &mut Split, fraction: f32, shape: Shape) -> Result<Option<Sp
         )));
     }
     Ok(Some(train.split_off(whole - held, shape)))
+}
+
+/// How many of `examples` of one class are test examples, where nobody named a test part: the last fifth, rounded, and
+/// both parts get one where there are two.
+#[cfg(not(target_family = "wasm"))]
+fn fifth(examples: usize) -> usize {
+    ((examples + 2) / 5).max(usize::from(examples > 1))
 }
 
 /// `round(fraction * examples)`, halves up, for the decimal number that the person wrote: 0.7 in f32 is a little less

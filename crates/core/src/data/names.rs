@@ -11,10 +11,16 @@ pub(super) enum Source {
     Mnist,
     FashionMnist,
     Cifar10,
+    Cifar100,
+    Svhn,
     Idx(PathBuf),
+    Images(PathBuf),
+    /// What follows `csv:`: a file, or two with a comma between them.
+    Csv(String),
 }
 
-/// Every name that [`load`](super::load) knows, as `--data` takes it; `DIR` stands for a folder.
+/// Every name that [`load`](super::load) knows, as `--data` takes it; `DIR` stands for a folder,
+/// `FILE` for a file.
 pub fn names() -> &'static [&'static str] {
     &[
         "moons",
@@ -26,17 +32,28 @@ pub fn names() -> &'static [&'static str] {
         "mnist",
         "fashion-mnist",
         "cifar10",
+        "cifar100",
+        "svhn",
         "idx:DIR",
+        "images:DIR",
+        "csv:FILE",
     ]
 }
 
 /// Reads a name; an unknown one is bad input that lists them all.
 pub(super) fn parse(name: &str) -> Result<Source> {
     use super::points::Kind;
-    if let Some(folder) = name.strip_prefix("idx:") {
-        return match folder.trim() {
-            "" => Err(Error::input("--data idx: lacks its folder; write idx:DIR, where DIR holds the four IDX files")),
-            folder => Ok(Source::Idx(folder.into())),
+    for (prefix, form, holds) in [
+        ("idx:", "idx:DIR", "DIR holds the four IDX files"),
+        ("images:", "images:DIR", "DIR holds a folder of PNG or JPEG files for each class"),
+        ("csv:", "csv:FILE", "FILE has a row for each example and the class in its last column"),
+    ] {
+        let Some(path) = name.strip_prefix(prefix).map(str::trim) else { continue };
+        return match (path, prefix) {
+            ("", _) => Err(Error::input(format!("--data {prefix} lacks its path; write {form}, where {holds}"))),
+            (path, "idx:") => Ok(Source::Idx(path.into())),
+            (path, "images:") => Ok(Source::Images(path.into())),
+            (path, _) => Ok(Source::Csv(path.into())),
         };
     }
     Ok(match name {
@@ -49,6 +66,8 @@ pub(super) fn parse(name: &str) -> Result<Source> {
         "mnist" => Source::Mnist,
         "fashion-mnist" => Source::FashionMnist,
         "cifar10" => Source::Cifar10,
+        "cifar100" => Source::Cifar100,
+        "svhn" => Source::Svhn,
         _ => {
             return Err(Error::input(format!(
                 "there is no data set '{name}'; did you mean '{}'? The data sets are {}",
@@ -92,7 +111,11 @@ mod tests {
             assert!(parse(name).is_ok(), "{name}");
         }
         assert_eq!(parse("idx:some/where").unwrap(), Source::Idx("some/where".into()));
-        assert!(parse("idx:").unwrap_err().is_input());
+        assert_eq!(parse("images:pets").unwrap(), Source::Images("pets".into()));
+        assert_eq!(parse("csv:a.csv,b.csv").unwrap(), Source::Csv("a.csv,b.csv".into()));
+        for bare in ["idx:", "images: ", "csv:"] {
+            assert!(parse(bare).unwrap_err().is_input());
+        }
     }
 
     #[test]

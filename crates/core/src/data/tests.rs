@@ -122,6 +122,8 @@ fn missing_files_are_explained() {
         ("mnist", "mnist", "Yann LeCun"),
         ("fashion-mnist", "fashion-mnist", "zalandoresearch/fashion-mnist"),
         ("cifar10", "cifar-10-batches-bin", "Alex Krizhevsky"),
+        ("cifar100", "cifar-100-binary", "Alex Krizhevsky"),
+        ("svhn", "svhn", "Street View House Numbers"),
     ] {
         let text = refusal(&Config { data_dir: dir.path().into(), ..config(name) });
         let place = dir.path().join(folder).display().to_string();
@@ -131,6 +133,27 @@ fn missing_files_are_explained() {
     }
     assert!(refusal(&config("idx:no/such/folder")).contains("train-images-idx3-ubyte"));
     assert!(refusal(&config("mist")).contains("did you mean 'mnist'"));
+}
+
+#[test]
+fn columns_are_left_as_they_are_and_images_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.csv");
+    let rows: String = (0..20).map(|i| format!("{i},{},{}\n", 100 * i, i % 2)).collect();
+    std::fs::write(&file, rows).unwrap();
+    let set = load(&Config { val_fraction: 0.25, ..config(&format!("csv:{}", file.display())) }).unwrap();
+    assert_eq!((set.train.len(), set.val.as_ref().map(Split::len), set.test.len()), (12, Some(4), 4));
+    assert_eq!(set.scaling, Scaling { mean: vec![0.0; 2], std: vec![1.0; 2] });
+
+    for (name, shade) in [("a/1", 10), ("a/2", 20), ("b/1", 30), ("b/2", 50)] {
+        let image = image::GrayImage::from_pixel(4, 4, image::Luma([shade]));
+        let path = dir.path().join(format!("set/{name}.png"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image.save(path).unwrap();
+    }
+    let set = load(&config(&format!("images:{}", dir.path().join("set").display()))).unwrap();
+    assert_eq!((set.train.labels, set.test.labels), (vec![0, 1], vec![0, 1]));
+    assert_eq!(set.scaling, Scaling { mean: vec![20.0], std: vec![10.0] });
 }
 
 #[test]

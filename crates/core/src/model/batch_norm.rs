@@ -104,6 +104,7 @@ fn params(node: &Node, e: &Emitter<'_>) -> Params {
         grad_stride: (e.sizes.parameters / 4) as u32,
         epsilon: EPSILON,
         momentum: if e.pass.mode == Mode::Statistics { 1.0 } else { MOMENTUM },
+        in_by_data: u32::from(node.input.by_data),
     }
 }
 

@@ -5,8 +5,8 @@ use super::tensor::{Init, Kind, Parameter, padded};
 use crate::config::Activation;
 use crate::data::Shape;
 use crate::gpu::Family;
-use lowland_shaders as shaders;
 use lowland_shaders::params::{Geometry, ReduceSlices};
+use lowland_shaders::{self as shaders, Kernel};
 
 /// `activate(conv(x, w) + b)` with square stride and zero padding.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl Dense {
 impl Layer for Dense {
     fn output(&self, input: Shape) -> Result<Shape, String> {
         if input.height * input.width != 1 {
-            return Err(format!("a dense layer takes flat inputs, not {input}; put a pool before it"));
+            return Err(format!("a dense layer takes flat inputs, not {input}; put flatten or a pool before it"));
         }
         self.as_conv().output(input)
     }
@@ -107,14 +107,15 @@ impl Layer for Conv2d {
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
         let g = self.geometry(node, e);
         let (save, z) = node.output.save_input(&e.arenas);
-        let overrides = [self.bias_override(), node.output.activation_code(), save];
+        let mut overrides = vec![self.bias_override(), node.output.activation_code(), save];
         let buffers = [node.input.value, e.pass.weights, node.output.value, z];
         let (pixels, columns) = ((g.batch * g.out_height * g.out_width) as usize, g.out_channels4 as usize);
         let kernel = match e.family {
             Family::Register => &shaders::CONV_FORWARD_REGISTER,
+            Family::Subgroup => &shaders::CONV_FORWARD_SUBGROUP,
             Family::Shared => &shaders::CONV_FORWARD_SHARED,
         };
-        let groups = tiles(e.family, pixels, columns);
+        let groups = tiles(e.family, pixels, columns, &mut overrides);
         e.dispatch(kernel, &overrides, &g, &buffers, groups);
     }
 
@@ -124,21 +125,56 @@ impl Layer for Conv2d {
         let Some(dx) = node.input.grad else { return };
         let g = self.geometry(node, e);
         let pixels = (g.batch * g.in_height * g.in_width) as usize;
+        let mut overrides = vec![node.input.activation_code()];
         let kernel = match e.family {
             Family::Register => &shaders::CONV_GRAD_INPUT_REGISTER,
+            Family::Subgroup => &shaders::CONV_GRAD_INPUT_SUBGROUP,
             Family::Shared => &shaders::CONV_GRAD_INPUT_SHARED,
         };
+        if e.family != Family::Shared {
+            overrides.push(("STRIDE", f64::from(g.stride)));
+        }
         let buffers = [dy, e.pass.weights, node.input.saved, dx];
-        let groups = tiles(e.family, pixels, g.in_channels4 as usize);
-        e.dispatch(kernel, &[node.input.activation_code()], &g, &buffers, groups);
+        let groups = tiles(e.family, pixels, g.in_channels4 as usize, &mut overrides);
+        e.dispatch(kernel, &overrides, &g, &buffers, groups);
     }
 }
 
-/// Workgroups of a forward or input-gradient dispatch over `pixels` x `columns` vec4s.
-fn tiles(family: Family, pixels: usize, columns: usize) -> usize {
+/// Workgroups of a forward or input-gradient dispatch over `pixels` x `columns` vec4s, and `WIDE` where tiles have it: how
+/// many pairs of vec4s one takes. A wider one shares each load among more of them, but takes longer to compile.
+fn tiles(family: Family, pixels: usize, columns: usize, overrides: &mut Vec<(&'static str, f64)>) -> usize {
+    if family == Family::Shared {
+        return pixels.div_ceil(64) * columns.div_ceil(16);
+    }
+    let wide = match columns {
+        0..=2 => 1,
+        3..=31 => 2,
+        _ => 4,
+    };
+    overrides.push(("WIDE", wide as f64));
+    pixels.div_ceil(64) * columns.div_ceil(2 * wide)
+}
+
+/// The kernel for weight gradients of these sizes, and the invocations that it takes for a slice (for `Shared`, about as many).
+fn grad_weight_kernel(family: Family, g: &Geometry, blocks: usize) -> (&'static Kernel, usize) {
+    let (inputs, columns) = (g.in_channels4 as usize, g.out_channels4 as usize);
+    let taps = (g.kernel_height as usize, g.kernel_width as usize);
+    let windows = taps.0.div_ceil(3) * taps.1.div_ceil(3);
+    let several = taps.0 * taps.1 > 3;
+    // A subgroup has a lane for each vec4 of outputs.
+    let lanes = family == Family::Subgroup && columns > 4;
     match family {
-        Family::Register => (pixels.div_ceil(8) * columns.div_ceil(2)).div_ceil(64),
-        Family::Shared => pixels.div_ceil(64) * columns.div_ceil(16),
+        Family::Shared => (&shaders::CONV_GRAD_WEIGHT_SHARED, blocks.div_ceil(2) * columns.div_ceil(2)),
+        _ if lanes && several && g.stride == 1 => {
+            let tiles = 8 * windows * inputs.div_ceil(2) * columns.div_ceil(8);
+            (&shaders::CONV_GRAD_WEIGHT_WINDOW_SUBGROUP, tiles)
+        }
+        _ if lanes => {
+            let tiles = 8 * (taps.0 * taps.1 * inputs).div_ceil(8) * columns.div_ceil(16);
+            (&shaders::CONV_GRAD_WEIGHT_SUBGROUP, tiles)
+        }
+        _ if several && g.stride <= 3 => (&shaders::CONV_GRAD_WEIGHT_WINDOW, windows * inputs * columns.div_ceil(2)),
+        _ => (&shaders::CONV_GRAD_WEIGHT_REGISTER, blocks.div_ceil(2) * columns.div_ceil(2)),
     }
 }
 
@@ -185,7 +221,7 @@ impl Conv2d {
         let blocks = (g.kernel_height * g.kernel_width * g.in_channels4) as usize + usize::from(self.bias);
         let columns = g.out_channels4 as usize;
         let rows = e.sizes.batch * node.output.shape.height;
-        let tiles = blocks.div_ceil(2) * columns.div_ceil(2);
+        let (kernel, tiles) = grad_weight_kernel(e.family, &g, blocks);
         let long_enough = (rows * node.output.shape.width / 128).max(1);
         let slices = (1024 / tiles).clamp(1, long_enough.min(rows));
         let size4 = node.parameters.iter().map(|p| p.kind.padded_len() / 4).sum::<usize>();
@@ -197,11 +233,15 @@ impl Conv2d {
             out = e.passing("partial weight gradients", 4 * size4 * slices);
             (g.grad_offset, g.grad_stride, g.grad_slice_stride) = (0, (slices * size4) as u32, size4 as u32);
         }
-        let (kernel, groups) = match e.family {
-            Family::Register => (&shaders::CONV_GRAD_WEIGHT_REGISTER, (tiles * slices).div_ceil(64)),
-            Family::Shared => (&shaders::CONV_GRAD_WEIGHT_SHARED, blocks.div_ceil(16) * columns.div_ceil(16) * slices),
+        let mut overrides = vec![self.bias_override()];
+        if kernel.overrides.contains(&"STRIDE") {
+            overrides.push(("STRIDE", f64::from(g.stride)));
+        }
+        let groups = match e.family {
+            Family::Shared => blocks.div_ceil(16) * columns.div_ceil(16) * slices,
+            _ => (tiles * slices).div_ceil(kernel.workgroup_size as usize),
         };
-        e.dispatch(kernel, &[self.bias_override()], &g, &[node.input.value, dy, out], groups);
+        e.dispatch(kernel, &overrides, &g, &[node.input.value, dy, out], groups);
         if slices > 1 {
             let p = ReduceSlices {
                 size4: size4 as u32,

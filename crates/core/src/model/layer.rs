@@ -22,6 +22,11 @@ pub trait Layer: Debug + Send + Sync {
         None
     }
 
+    /// The earlier layer whose output is its second input, by name; it has the shape of the first.
+    fn branch(&self) -> Option<&str> {
+        None
+    }
+
     /// Trained tensors, in order.
     fn parameters(&self, _input: Shape) -> Vec<Parameter> {
         Vec::new()
@@ -42,6 +47,10 @@ pub trait Layer: Debug + Send + Sync {
 
     /// Records the gradients of its parameters and, where the input has a gradient, of the input.
     fn backward(&self, node: &Node, emitter: &mut Emitter<'_>);
+
+    /// Adds the gradient of the second input to what is there: the layer that follows the branching point has written its
+    /// own share by then.
+    fn backward_branch(&self, _node: &Node, _emitter: &mut Emitter<'_>) {}
 }
 
 /// A tensor between two layers.
@@ -68,6 +77,8 @@ pub struct Node {
     pub index: usize,
     /// Input.
     pub input: Edge,
+    /// The second input, where the layer has one.
+    pub branch: Option<Edge>,
     /// Output.
     pub output: Edge,
     /// Its trained tensors.
@@ -141,6 +152,10 @@ pub struct Arenas {
     pub running: BufferId,
     /// Sixteen bytes for bindings that a variant does not use.
     pub unused: BufferId,
+    /// The lanes' seeds.
+    pub seeds: BufferId,
+    /// The clock, whose step random numbers are drawn for.
+    pub clock: BufferId,
 }
 
 /// Records dispatches of one pass.

@@ -1,19 +1,30 @@
 //! Networks: from a description to layers, shapes, tensors and the passes' dispatches.
 
 mod activation;
+mod add;
 mod batch_norm;
 mod conv;
+mod dropout;
+mod flatten;
+mod group_norm;
 mod layer;
+mod list;
 mod loss;
 mod pool;
 mod spec;
 mod tensor;
 
+pub use add::{Activate, Add};
 pub use batch_norm::BatchNorm;
 pub use conv::{Conv2d, Dense};
+pub use dropout::Dropout;
+pub use flatten::Flatten;
+pub use group_norm::GroupNorm;
 pub use layer::{Arenas, Edge, Emitter, Layer, Mode, Node, Pass, Sizes};
+pub(crate) use list::load as load_list;
 pub(crate) use loss::LossBuffers;
-pub use pool::{GlobalAvgPool, MaxPool};
+pub use pool::{AvgPool, GlobalAvgPool, MaxPool};
+pub use spec::Style;
 pub use tensor::{Init, Kind, Parameter, Tensor};
 
 use crate::data::Shape;
@@ -38,6 +49,8 @@ use std::fmt;
 #[derive(Debug)]
 pub struct Model {
     name: String,
+    /// The list of layers that it was read from, as JSON.
+    list: Option<String>,
     input: Shape,
     flat: bool,
     classes: usize,
@@ -48,9 +61,15 @@ pub struct Model {
     running_floats: usize,
 }
 
+/// Most values of one layer: weights, and outputs of one example. More could not be bound anyway, and sums of fewer cannot
+/// overflow.
+const MOST_VALUES: u64 = 1 << 30;
+
 #[derive(Debug)]
 struct Place {
+    name: String,
     layer: Box<dyn Layer>,
+    branch: Option<usize>,
     input: Shape,
     output: Shape,
     parameters: std::ops::Range<usize>,
@@ -62,6 +81,7 @@ impl Model {
     pub fn new(name: impl Into<String>, input: Shape, classes: usize) -> Self {
         Self {
             name: name.into(),
+            list: None,
             input,
             flat: false,
             classes,
@@ -85,8 +105,20 @@ impl Model {
     /// [`Error::Input`] with the layer's name and the sizes that do not fit.
     pub fn with(mut self, name: &str, layer: impl Layer + 'static) -> Result<Self> {
         let input = self.output();
-        let output =
-            layer.output(input).map_err(|why| Error::input(format!("layer {name} of {}: {why}.", self.name)))?;
+        let wrong = |why: String| Error::input(format!("layer {name} of {}: {why}.", self.name));
+        let output = layer.output(input).map_err(wrong)?;
+        if self.layers.iter().any(|place| place.name == name) {
+            return Err(wrong("another layer has this name".into()));
+        }
+        let branch = layer.branch().map(|from| self.branch(from, input)).transpose().map_err(wrong)?;
+        let product = |sizes: &[usize]| sizes.iter().fold(1, |n: u64, size| n.saturating_mul(*size as u64));
+        let weights = layer.parameters(input).iter().map(|p| product(&p.kind.shape())).max().unwrap_or(0);
+        let values = weights.max(product(&[output.channels, output.height, output.width]));
+        if values > MOST_VALUES {
+            return Err(wrong(format!(
+                "from {input} to {output} it has {values} weights or outputs; at most {MOST_VALUES} are possible"
+            )));
+        }
         let add = |list: Vec<Parameter>, tensors: &mut Vec<Tensor>, floats: &mut usize| {
             let first = tensors.len();
             for Parameter { name: own, kind, init } in list {
@@ -97,8 +129,27 @@ impl Model {
         };
         let parameters = add(layer.parameters(input), &mut self.parameters, &mut self.parameter_floats);
         let running = add(layer.running(input), &mut self.running, &mut self.running_floats);
-        self.layers.push(Place { layer: Box::new(layer), input, output, parameters, running });
+        self.layers.push(Place {
+            name: name.into(),
+            layer: Box::new(layer),
+            branch,
+            input,
+            output,
+            parameters,
+            running,
+        });
         Ok(self)
+    }
+
+    /// The place of the layer `from`, whose output is added to one of shape `input`.
+    fn branch(&self, from: &str, input: Shape) -> Result<usize, String> {
+        let index = self.layers.iter().position(|place| place.name == from);
+        let index = index.ok_or_else(|| format!("there is no earlier layer '{from}' to add"))?;
+        let output = self.layers[index].output;
+        if output != input {
+            return Err(format!("the output of {from}, {output}, cannot be added to {input}"));
+        }
+        Ok(index)
     }
 
     /// The shape of the last layer's output.
@@ -106,9 +157,14 @@ impl Model {
         self.layers.last().map_or(self.input, |place| place.output)
     }
 
-    /// The description's text, for instance `cnn:16,32`.
+    /// What messages call it, for instance `cnn:16,32`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The description that it was made from: its short name or its list of layers.
+    pub fn description(&self) -> &str {
+        self.list.as_deref().unwrap_or(&self.name)
     }
 
     /// Number of classes.
@@ -174,7 +230,8 @@ impl Model {
 
     /// Multiply-adds of one example's forward pass.
     pub fn multiply_adds(&self) -> u64 {
-        self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).sum()
+        let each = self.layers.iter().map(|place| place.layer.multiply_adds(place.input));
+        each.fold(0, u64::saturating_add)
     }
 
     /// The same of the first layer that has any.
@@ -187,6 +244,11 @@ impl Model {
         self.layers.iter().map(|place| place.output.len()).sum()
     }
 
+    /// Multiply-adds of one example's forward pass in the layer that has the most.
+    pub fn heaviest_layer(&self) -> u64 {
+        self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).max().unwrap_or(0)
+    }
+
     /// Declares the tensors between the layers, their gradients where it `trains` (or only measures them).
     pub(crate) fn connect(&self, recording: &mut Recording, sizes: Sizes, trains: bool) -> Result<Network<'_>> {
         if (self.output().channels, self.output().height * self.output().width) != (self.classes, 1) {
@@ -197,8 +259,11 @@ impl Model {
                 self.classes
             )));
         }
-        if self.layers.is_empty() {
-            return Err(Error::input(format!("{} has no layers.", self.name)));
+        if self.parameters.is_empty() {
+            return Err(Error::input(format!("{} has no layer that can be trained.", self.name)));
+        }
+        if self.layers.last().is_some_and(|place| place.layer.activation().is_some()) {
+            return Err(Error::input(format!("{} ends with an activation; it must end with logits.", self.name)));
         }
         let edge = |recording: &mut Recording, shape: Shape, activation, by_data: bool| {
             let mut edge = Edge {
@@ -222,7 +287,7 @@ impl Model {
             edge
         };
         let mut input = edge(recording, self.input, None, true);
-        let mut nodes = Vec::new();
+        let mut nodes: Vec<(&dyn Layer, Node)> = Vec::new();
         for (index, place) in self.layers.iter().enumerate() {
             let output = edge(recording, place.output, place.layer.activation(), false);
             nodes.push((
@@ -230,6 +295,7 @@ impl Model {
                 Node {
                     index,
                     input: input.clone(),
+                    branch: place.branch.map(|index| nodes[index].1.output.clone()),
                     output: output.clone(),
                     parameters: self.parameters[place.parameters.clone()].to_vec(),
                     running: self.running[place.running.clone()].to_vec(),
@@ -285,8 +351,14 @@ impl Network<'_> {
             loss::record(&last.output, self.classes, loss, &mut emitter);
         }
         if pass.mode.differentiates() {
-            for (layer, node) in self.nodes.iter().rev() {
+            for (index, (layer, node)) in self.nodes.iter().enumerate().rev() {
                 layer.backward(node, &mut emitter);
+                // The gradient of its input stands; layers that take it as a second input add theirs.
+                for (branching, other) in &self.nodes[index..] {
+                    if other.branch.as_ref().is_some_and(|branch| branch.value == node.input.value) {
+                        branching.backward_branch(other, &mut emitter);
+                    }
+                }
             }
         }
         emitter.dispatches

@@ -1,6 +1,7 @@
 //! The data set on the device: where its examples lie, and the dispatches that fetch a batch.
 
 use super::dispatch;
+use crate::config::Augment;
 use crate::data::{Dataset, Inputs, Split};
 use crate::gpu::Gpu;
 use crate::gpu::{BufferId, Dispatch, Program, Recording, TableId};
@@ -42,6 +43,7 @@ pub(crate) struct DeviceData {
     features: usize,
     channels: usize,
     pixels: usize,
+    width: usize,
     counts: [usize; 3],
     piece_examples: usize,
 }
@@ -65,6 +67,7 @@ impl DeviceData {
             features,
             channels: data.shape.channels,
             pixels: data.shape.height * data.shape.width,
+            width: data.shape.width,
             counts: [data.train.len(), data.val.as_ref().map_or(0, Split::len), data.test.len()],
             piece_examples: fits.max(1),
         }
@@ -112,6 +115,7 @@ impl DeviceData {
         visit: Visit,
         batch: usize,
         group: Range<usize>,
+        augment: Augment,
         seeds: TableId,
         from: &DataBuffers,
         to: [BufferId; 3],
@@ -120,7 +124,8 @@ impl DeviceData {
         let shape = model.input();
         let example4 = shape.height * shape.width * shape.channels.div_ceil(4);
         let touched = first / self.piece_examples..=(first + examples.max(1) - 1) / self.piece_examples;
-        let overrides = [("BYTES", flag(self.bytes)), ("IMAGE", flag(!model.is_flat()))];
+        let overrides =
+            [("BYTES", flag(self.bytes)), ("IMAGE", flag(!model.is_flat())), ("AUGMENT", flag(!augment.is_none()))];
         touched
             .map(|piece| {
                 let piece_first = piece * self.piece_examples;
@@ -139,6 +144,11 @@ impl DeviceData {
                     pixels: self.pixels as u32,
                     example4: example4 as u32,
                     stride: (group.len() * example4) as u32,
+                    width: self.width as u32,
+                    flip: u32::from(augment.flip),
+                    crop: augment.crop.map_or(0, |crop| crop.padding),
+                    reflect: u32::from(augment.crop.is_some_and(|crop| crop.reflect)),
+                    cutout: augment.cutout.unwrap_or(0),
                 };
                 let groups = (group.len() * example4.div_ceil(64)).div_ceil(64);
                 let buffers = [from.pieces[piece], from.labels, from.scaling, to[0], to[1], to[2]];

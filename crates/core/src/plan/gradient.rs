@@ -4,6 +4,7 @@
 use super::data::Visit;
 use super::{CLOCK_BYTES, DataBuffers, DeviceData, RECORD_BYTES, RING, View, dispatch};
 use crate::Result;
+use crate::config::Augment;
 use crate::gpu::{BufferId, Dispatch, Family, Recording};
 use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Sizes};
 use lowland_shaders::params::AddGradients;
@@ -61,7 +62,8 @@ impl GradientPlan {
         let labels = r.buffer("labels", (4 * batch * lanes) as u64);
         let clock = r.buffer("clock", CLOCK_BYTES as u64);
         let ring = r.buffer("metrics", (RECORD_BYTES * RING * lanes) as u64);
-        let arenas = Arenas { grads, running, unused: r.buffer("unused", 16) };
+        let seeds = r.buffer("seeds", (4 * lanes) as u64);
+        let arenas = Arenas { grads, running, unused: r.buffer("unused", 16), seeds, clock };
         let rows = r.table((0..lanes as u32).map(|lane| [lane; 4]).collect());
         let one_slot = r.table(vec![[0; 4]]);
         let data_buffers = data.declare(r);
@@ -71,7 +73,8 @@ impl GradientPlan {
         // One gather fills the slots of all lanes: they lie one after the other.
         let to = [clock, network.input().value, labels];
         let all = batch * lanes;
-        let gather = data.record(r, model, view, Visit::Once, all, 0..all, one_slot, &data_buffers, to);
+        let plain = Augment::default();
+        let gather = data.record(r, model, view, Visit::Once, all, 0..all, plain, one_slot, &data_buffers, to);
         let loss = LossBuffers { labels, hyper, outcome, outcome_offset: 0 };
         let gradient = network.record(r, arenas, family, Pass { weights, rows, mode: Mode::Gradient, batch }, loss);
         let forward = network.record(r, arenas, family, Pass { weights, rows, mode: Mode::Inference, batch }, loss);

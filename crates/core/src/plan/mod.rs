@@ -10,7 +10,7 @@ pub(crate) use data::{DataBuffers, DeviceData, View};
 pub(crate) use gradient::{GradientPlan, GradientSegment};
 pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
 
-use crate::config::Order;
+use crate::config::{Augment, Order};
 use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
 use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Network, Pass, Sizes};
 use crate::optim::{self, Optimizer};
@@ -86,6 +86,7 @@ pub(crate) struct Buffers {
     pub(crate) running: BufferId,
     pub(crate) moments: Vec<BufferId>,
     pub(crate) hyper: BufferId,
+    pub(crate) seeds: BufferId,
     pub(crate) scheduled: BufferId,
     pub(crate) clock: BufferId,
     pub(crate) eval_clock: BufferId,
@@ -103,7 +104,7 @@ pub(crate) struct Buffers {
 
 impl Buffers {
     fn arenas(&self) -> Arenas {
-        Arenas { grads: self.grads, running: self.running, unused: self.unused }
+        Arenas { grads: self.grads, running: self.running, unused: self.unused, seeds: self.seeds, clock: self.clock }
     }
 
     fn loss(&self, outcome_offset: usize) -> LossBuffers {
@@ -120,6 +121,8 @@ pub(crate) struct Request<'a> {
     /// Examples of a batch that climb together; divides it.
     pub(crate) group: usize,
     pub(crate) order: Order,
+    /// Of the training examples.
+    pub(crate) augment: Augment,
     pub(crate) family: Family,
     /// Whether there are steps, or only evaluations.
     pub(crate) trains: bool,
@@ -154,6 +157,7 @@ impl Plan {
             running: r.buffer("running statistics", lane_floats(sizes.running)),
             unused: r.buffer("unused", 16),
             hyper: r.buffer("hyper-parameters", lane_floats(12)),
+            seeds: r.buffer("seeds", 4 * lanes.len() as u64),
             scheduled: r.buffer("schedule", training(lane_floats(4 * RING))),
             outcome: r.buffer("outcomes", (2 * 16 * batch * lanes.len()) as u64),
             labels: r.buffer("labels", (4 * batch * sizes.data_slots) as u64),
@@ -198,8 +202,8 @@ impl Plan {
         let to = [b.eval_clock, network.input().value, b.labels];
         for view in self.data.views() {
             let from = &self.data_buffers;
-            let gather =
-                self.data.record(&self.recording, model, view, Visit::Once, batch, 0..batch, one_slot, from, to);
+            let (r, none) = (&self.recording, Augment::default());
+            let gather = self.data.record(r, model, view, Visit::Once, batch, 0..batch, none, one_slot, from, to);
             self.segments.push((Segment::EvalGather(view), gather));
         }
         let pass = Pass { weights: b.weights, rows, mode: Mode::Inference, batch };

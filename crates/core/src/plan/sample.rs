@@ -4,6 +4,7 @@
 use super::data::Visit;
 use super::{CLOCK_BYTES, DataBuffers, DeviceData, RECORD_BYTES, RING, View, dispatch};
 use crate::Result;
+use crate::config::Augment;
 use crate::gpu::{BufferId, Dispatch, Family, Recording};
 use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Sizes};
 use lowland_shaders::params::{AverageStatistics, Combine};
@@ -75,6 +76,7 @@ impl SamplePlan {
         let lanes_running = arena(r, "running statistics", running, lanes);
         let unused = r.buffer("unused", 16);
         let hyper = r.buffer("hyper-parameters", (48 * lanes) as u64);
+        let seeds = r.buffer("seeds", (4 * lanes) as u64);
         let squares = r.buffer("squares of gradients", 16);
         let buffers = SampleBuffers {
             factors: r.buffer("factors", (16 * lanes) as u64),
@@ -88,6 +90,7 @@ impl SamplePlan {
         let one_slot = r.table(vec![[0; 4]]);
         let data_buffers = data.declare(r);
         let mut segments = Vec::new();
+        let plain = Augment::default();
 
         let combine = |r: &Recording, floats: usize, from: BufferId, to: BufferId| {
             let p = Combine { size4: (floats / 4) as u32, stride: (floats / 4) as u32 };
@@ -104,7 +107,7 @@ impl SamplePlan {
             let outcome = r.buffer("outcomes", (16 * batch * lanes) as u64);
             let mut network = model.connect(r, sizes, false)?;
             let input = network.input().value;
-            let arenas = Arenas { grads: unused, running: running_arena, unused };
+            let arenas = Arenas { grads: unused, running: running_arena, unused, seeds, clock: buffers.clock };
             let loss = LossBuffers { labels, hyper, outcome, outcome_offset: 0 };
             let forward = network.record(r, arenas, family, Pass { weights, rows, mode, batch }, loss);
             Result::Ok((forward, [buffers.clock, input, labels], outcome))
@@ -112,7 +115,7 @@ impl SamplePlan {
         if let Some(batch) = statistics.filter(|_| running > 0) {
             let (forward, to, _) = pass_over(r, batch, buffers.batch_running, Mode::Statistics)?;
             let mut list =
-                data.record(r, model, View::Train, Visit::Once, batch, 0..batch, one_slot, &data_buffers, to);
+                data.record(r, model, View::Train, Visit::Once, batch, 0..batch, plain, one_slot, &data_buffers, to);
             list.extend(forward);
             let p = AverageStatistics { size4: (running / 4) as u32 };
             let to = [buffers.batch_running, buffers.clock, lanes_running];
@@ -121,7 +124,8 @@ impl SamplePlan {
         }
         let (forward, to, outcome) = pass_over(r, batch, lanes_running, Mode::Inference)?;
         for view in views {
-            let mut list = data.record(r, model, *view, Visit::Once, batch, 0..batch, one_slot, &data_buffers, to);
+            let mut list =
+                data.record(r, model, *view, Visit::Once, batch, 0..batch, plain, one_slot, &data_buffers, to);
             list.extend(forward.iter().cloned());
             let p = super::log_of_outcomes(batch, lanes);
             list.push(dispatch(r, &LOG, &[], &p, rows, &[outcome, squares, buffers.clock, buffers.ring], 1));

@@ -25,7 +25,7 @@ pub(super) fn record(
     let b = plan.buffers.clone();
     let rows = Rows { lanes, slots };
     let all = rows.table(plan, |_| true);
-    record_gathers(plan, network, model, request.order, seeds);
+    record_gathers(plan, network, model, request, seeds);
 
     let r = &mut plan.recording;
     let pass = Pass { weights: b.weights, rows: all, mode: Mode::Train { update_running: true }, batch: group };
@@ -107,8 +107,9 @@ fn goes_on(lane: &Lane, step: u32) -> bool {
     lane.optimizer.ascent.climbs() && lane.optimizer.ascent.steps > step
 }
 
-fn record_gathers(plan: &mut Plan, network: &Network<'_>, model: &Model, order: Order, seeds: &[u32]) {
-    let visit = match order {
+fn record_gathers(plan: &mut Plan, network: &Network<'_>, model: &Model, request: &Request<'_>, seeds: &[u32]) {
+    let augment = request.augment;
+    let visit = match request.order {
         Order::Shuffle => Visit::Shuffle,
         Order::File => Visit::Cycle,
     };
@@ -118,7 +119,8 @@ fn record_gathers(plan: &mut Plan, network: &Network<'_>, model: &Model, order: 
     for number in 0..plan.groups() {
         let group = number * size..(number + 1) * size;
         let from = &plan.data_buffers;
-        let gather = plan.data.record(&plan.recording, model, View::Train, visit, batch, group, table, from, to);
+        let gather =
+            plan.data.record(&plan.recording, model, View::Train, visit, batch, group, augment, table, from, to);
         plan.segments.push((Segment::Gather(number), gather));
     }
 }

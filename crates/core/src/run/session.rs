@@ -314,7 +314,7 @@ impl Session {
                 seed: lane.seed,
                 seeds: 1,
                 equal_compute: false,
-                model: Some(self.model.name().into()),
+                model: Some(self.model.description().into()),
                 init: None,
                 ..of_lane.clone()
             };
@@ -327,6 +327,34 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// What a run will train, found out without a buffer on the device.
+#[derive(Debug)]
+pub(crate) struct Outline {
+    /// The parts.
+    pub(crate) parts: Vec<Setup>,
+    /// Multiply-adds of one example's forward pass.
+    pub(crate) multiply_adds: u64,
+}
+
+/// Checks a run as a whole: data, network, initial weights, and the room that each part needs.
+///
+/// # Errors
+/// [`Error::Input`] for what [`Session::create`] would refuse.
+pub(crate) fn outline(gpu: &Gpu, config: &Config, lanes: &[LaneConfig]) -> Result<Outline> {
+    let (data, model, parts) = prepare(config, lanes)?;
+    if let Some(path) = &config.init {
+        read_tensors(&model, &read_init(path)?, &path.display().to_string())?;
+    }
+    parts.iter().try_for_each(|setup| Trainer::check(gpu, &model, &data, setup))?;
+    Ok(Outline { parts, multiply_adds: model.multiply_adds() })
+}
+
+/// Whether the run in this folder, of so many parts, has been trained to its end.
+pub(crate) fn is_complete(folder: &Path, parts: usize) -> bool {
+    let place = Checkpoint::place(&folder.join(CHECKPOINT));
+    place.is_some_and(|place| place.part >= parts)
 }
 
 /// Data, network and parts of a run.
@@ -361,9 +389,8 @@ fn record(
     command_line: &str,
     gpu: &Gpu,
 ) -> Value {
-    let mut object = config.to_object();
+    let mut object = Config { model: Some(model.description().into()), ..config.clone() }.to_object();
     object.retain(|_, value| !value.is_null());
-    object.insert("model".into(), model.name().into());
     let summary: Vec<Value> = lanes
         .iter()
         .filter_map(|lane| {

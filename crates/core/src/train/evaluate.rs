@@ -4,7 +4,7 @@ use super::event::Evaluation;
 use super::state::LaneState;
 use super::work::{Record, Tally, ring_ranges};
 use crate::Result;
-use crate::config::Order;
+use crate::config::{Augment, Order};
 use crate::data::Dataset;
 use crate::gpu::{Gpu, Program};
 use crate::model::Model;
@@ -42,6 +42,7 @@ impl Evaluator {
             batch,
             group: batch,
             order: Order::File,
+            augment: Augment::default(),
             family: gpu.family(),
             trains: false,
         })?;

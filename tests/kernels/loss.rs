@@ -85,7 +85,12 @@ fn run(case: &Case) -> bool {
         let (z, labels) = (&z[work], &labels[data]);
         let smoothing = if eval { 0.0 } else { f64::from(smoothing) };
         if !eval {
-            grads[work * stride..][..stride].copy_from_slice(&want_image(&loss::grad_logits(z, labels, smoothing)));
+            let mut gradient = loss::grad_logits(z, labels, smoothing);
+            // Examples that do not count have none.
+            for (i, row) in gradient.data.chunks_mut(classes).enumerate() {
+                row.iter_mut().for_each(|g| *g *= f64::from(u8::from(kind(i) & IGNORED == 0)));
+            }
+            grads[work * stride..][..stride].copy_from_slice(&want_image(&gradient));
         }
         let losses = loss::cross_entropy(z, labels, smoothing);
         let answers = loss::correct(z, labels).into_iter().zip(loss::top5(z, labels));

@@ -5,9 +5,11 @@
 
 mod args;
 mod bench;
+mod checkpoint;
 mod doctor;
 mod eval;
 mod print;
+mod probe;
 mod progress;
 mod report;
 mod sweep;
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::eval(args, given),
         Command::Predict(args) => eval::predict(args, given),
         Command::Bench(args) => bench::bench(args, start),
+        Command::Probe(args) => probe::probe(args, given),
         Command::Report(args) => report::report(&args),
         Command::Doctor(args) => doctor::doctor(&args),
     };

@@ -186,3 +186,36 @@ fn minutes(seconds: f64) -> String {
         format!("{}m{:02}s", whole / 60, whole % 60)
     }
 }
+
+/// A count of points or groups on stderr, as a bar or as lines.
+pub struct Counter {
+    bar: ProgressBar,
+    lines: bool,
+    what: &'static str,
+    last_line: Instant,
+}
+
+impl Counter {
+    pub fn new(what: &'static str, quiet: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let hidden = quiet || !terminal;
+        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(8) };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let style = format!("{{bar:24}} {{pos}}/{{len}} {what}  {{eta}} left");
+        bar.set_style(ProgressStyle::with_template(&style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { bar, lines: !quiet && !terminal, what, last_line: Instant::now() }
+    }
+
+    pub fn show(&mut self, done: usize, all: usize) {
+        self.bar.set_length(all as u64);
+        self.bar.set_position(done as u64);
+        if self.lines && self.last_line.elapsed() > LINE_EVERY {
+            self.last_line = Instant::now();
+            say(&format!("{done}/{all} {}", self.what));
+        }
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

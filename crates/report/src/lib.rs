@@ -4,6 +4,8 @@
 //! The walk of the data is `read` (files to rows) to `summary` (rows to estimates and sentences) to `text` (a table
 //! for the terminal) and `html` (the page, with the pictures of `charts`). A sweep (`sweep.json` and several run folders)
 //! has the same walk in `sweep`; `scatter` sets SGD against SAM over the runs of a folder.
+//! The pictures of the landscape ([`Contour`], [`interpolation_svg`], [`relief_svg`]) are drawn of numbers that are given, and
+//! stand alone.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), lowland_report::Error> {
@@ -18,12 +20,18 @@
 mod axis;
 mod charts;
 mod compare;
+mod contour;
 mod csv;
 mod draw;
 mod error;
+mod figure;
 mod html;
+mod interpolation;
+mod isolines;
 mod lanes;
 mod read;
+mod relief;
+mod scale;
 mod scatter;
 mod series;
 mod stats;
@@ -41,7 +49,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub use compare::{Comparison, ComparisonKind, Verdict};
+pub use contour::Contour;
 pub use error::{Error, Result};
+pub use interpolation::{InterpolationPoint, interpolation_svg};
+pub use relief::{ReliefLabels, relief_svg};
+pub use scale::{HeightScale, colour};
 pub use scatter::{Pair, RunsSummary, summarize_runs};
 pub use stats::Estimate;
 pub use summary::{BestValidation, Diverged, LaneSummary, Summary};

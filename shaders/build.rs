@@ -5,7 +5,7 @@
 use naga::{AddressSpace, ImageClass, Module, ScalarKind, StorageAccess, TypeInner, front::wgsl, valid};
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, path::PathBuf};
 
-const FOLDERS: [&str; 4] = ["bench", "data", "layers", "optim"];
+const FOLDERS: [&str; 6] = ["bench", "data", "layers", "optim", "probe", "view"];
 /// Baseline limits of WebGPU. Native drivers do not enforce the first two, browsers do.
 const STORAGE_BINDINGS: usize = 8;
 const WORKGROUP_BYTES: u32 = 16 << 10;

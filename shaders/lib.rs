@@ -1,6 +1,6 @@
 //! Lowland's compute kernels: WGSL text, and what `build.rs` read out of it with naga.
 //!
-//! Every kernel is one file under `data/`, `layers/` or `optim/`, has the entry point `main` and binds group 0.
+//! Every kernel is one file under `data/`, `layers/`, `optim/`, `probe/` or `view/`, has the entry point `main` and binds group 0.
 //! [`KERNELS`] lists them all; each also has a constant of its own name. The uniform structs that kernels declare are
 //! here as Rust structs of the same name and layout ([`params`]), so neither side can drift from the other.
 

@@ -2,12 +2,11 @@
 //! itself, and beside the others as a lane of one trainer.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-use lowland::data::{Dataset, Inputs, Scaling, Shape, Split};
-use lowland::model::{Init, Model};
-use lowland::train::{LaneState, Part, Setup, Snapshot, write_tensors};
+use lowland::model::Model;
+use lowland::train::{Part, Setup, Snapshot, write_tensors};
+use lowland_tests::fixture::{Fixture, tensors};
 use lowland_tests::training::{Job, LONG, Story, same_bits};
 use lowland_tests::{FAMILIES, gpu};
-use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,80 +29,13 @@ const BOUNDS: Bounds = Bounds { losses: 1e-5, grad_norm: 1e-5, weights: 5e-6, st
 /// to 2e-4 over the first 5 steps and to 2e-3 after, each tensor to 5e-3 of how far it moved.
 const PROMISE: [f64; 3] = [2e-4, 2e-3, 5e-3];
 
-struct Fixture {
-    tensors: BTreeMap<String, (Vec<usize>, Vec<f64>)>,
-    network: Value,
-    cases: BTreeMap<String, Value>,
+/// Runs of the engine held against a fixture.
+trait Parity {
+    fn job(&self, case: &str) -> Job;
+    fn check(&self, title: &str, case: &str, model: &Model, story: &Story);
 }
 
-/// All tensors of a safetensors file as f64.
-fn tensors(bytes: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<f64>)> {
-    let tensor = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
-        let chunks = |size: usize| view.data().chunks(size);
-        let data: Vec<f64> = match view.dtype() {
-            Dtype::F64 => chunks(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap())).collect(),
-            Dtype::I64 => chunks(8).map(|bytes| i64::from_le_bytes(bytes.try_into().unwrap()) as f64).collect(),
-            Dtype::F32 => chunks(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()).into()).collect(),
-            Dtype::U8 => chunks(1).map(|bytes| bytes[0].into()).collect(),
-            other => panic!("{name} is {other:?}"),
-        };
-        (name, (view.shape().to_vec(), data))
-    };
-    SafeTensors::deserialize(bytes).unwrap().tensors().into_iter().map(tensor).collect()
-}
-
-impl Fixture {
-    fn read(file: &str) -> Self {
-        let path = format!("{}/fixtures/{file}.safetensors", env!("CARGO_MANIFEST_DIR"));
-        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-        let json = |key: &str| header.metadata().as_ref().unwrap()[key].as_str();
-        let (network, cases) =
-            (serde_json::from_str(json("network")).unwrap(), serde_json::from_str(json("cases")).unwrap());
-        Self { tensors: tensors(&bytes), network, cases }
-    }
-
-    fn values(&self, key: &str) -> &[f64] {
-        &self.tensors.get(key).unwrap_or_else(|| panic!("the fixture has no {key}")).1
-    }
-
-    fn floats(&self, key: &str) -> Vec<f32> {
-        self.values(key).iter().map(|value| *value as f32).collect()
-    }
-
-    /// The examples, both to train and to test.
-    fn data(&self) -> Dataset {
-        let [channels, height, width] = serde_json::from_value(self.network["shape"].clone()).unwrap();
-        let split = Split {
-            inputs: Inputs::Bytes(self.values("inputs").iter().map(|value| *value as u8).collect()),
-            labels: self.values("labels").iter().map(|value| *value as u16).collect(),
-            flipped: Vec::new(),
-        };
-        Dataset {
-            name: "recorded".into(),
-            shape: Shape { channels, height, width },
-            classes: serde_json::from_value(self.network["classes"].clone()).unwrap(),
-            train: split.clone(),
-            val: None,
-            test: split,
-            scaling: Scaling { mean: self.floats("scaling/mean"), std: self.floats("scaling/std") },
-        }
-    }
-
-    /// The initial state of a lane.
-    fn initial(&self, model: &Model) -> LaneState {
-        let mut weights = vec![0.0; model.parameter_floats()];
-        for tensor in model.parameters() {
-            tensor.pack(&self.floats(&format!("init/{}", tensor.name)), &mut weights);
-        }
-        let mut running = vec![0.0; model.running_floats()];
-        for tensor in model.running() {
-            let Init::Constant(value) = tensor.init else { panic!("{} starts as a constant", tensor.name) };
-            tensor.pack(&vec![value; tensor.kind.len()], &mut running);
-        }
-        LaneState { weights, running, moments: Vec::new() }
-    }
-
+impl Parity for Fixture {
     fn job(&self, case: &str) -> Job {
         let mut job = Job::on(&self.cases[case], self.data());
         // The cadence that is chosen follows the gradients of a step, in which the cases differ.

@@ -8,6 +8,8 @@ pub mod bench;
 pub mod compare;
 #[path = "support/coverage.rs"]
 pub mod coverage;
+#[path = "support/fixture.rs"]
+pub mod fixture;
 #[path = "support/lanes.rs"]
 pub mod lanes;
 #[path = "support/layer.rs"]

@@ -1,5 +1,5 @@
 // dx = gamma / deviation * (dy - mean(dy) - xhat * mean(dy * xhat)) * derivative(saved): the gradient through the batch's
-// own statistics, before the activation that made x.
+// own statistics, before the activation that made x. With INFERENCE the statistics are given, and the two means drop out.
 #import shared/rows
 #import shared/index
 #import shared/norm
@@ -14,6 +14,7 @@
 @group(0) @binding(6) var<storage, read> saved: array<vec4f>;
 @group(0) @binding(7) var<storage, read_write> dx: array<vec4f>;
 
+override INFERENCE: bool = false;
 const PIXELS = 8u;                                           // what a channel's numbers cost is shared by 8 pixels
 
 @compute @workgroup_size(64)
@@ -35,6 +36,7 @@ fn main(
   for (var i = first; i < min(first + PIXELS, p.count); i++) {
     let o = base + i * p.channels4;
     let xhat = (x[o] - mean) * inverse;
-    dx[o] = scale * (dy[o] - mean_dy - xhat * mean_product) * derivative(saved[o]);
+    let through = select(dy[o] - mean_dy - xhat * mean_product, dy[o], INFERENCE);
+    dx[o] = scale * through * derivative(saved[o]);
   }
 }

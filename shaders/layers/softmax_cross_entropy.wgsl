@@ -47,9 +47,10 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
   let kind = select(f32((word >> 16u) & 1u), -1.0, (word >> 31u) == 1u);
   outcome[p.outcome_offset + r.work * p.batch + i] = vec4f(loss, right, top5, kind);
   if EVAL { return; }
+  let counts = (word >> 31u) == 0u;                          // an example that does not count has no gradient either
   for (var c = 0u; c < p.classes4 * 4u; c++) {
     let q = select(off, 1.0 - smoothing + off, c == label);
     let d = (exp(min(logits[z0 + c], highest) - log_total) - q) / f32(p.batch);
-    grad[z0 + c] = select(0.0, d, c < p.classes);
+    grad[z0 + c] = select(0.0, d, counts && c < p.classes);
   }
 }

@@ -41,7 +41,7 @@ fn run(case: &Case) -> bool {
         (0..SLOTS).map(|_| (0..batch).map(|_| rng.below(classes as u32) as usize).collect()).collect();
     let kind = |i: usize| [0, FLIPPED, 0, IGNORED, FLIPPED | IGNORED][i % 5];
     let words: Vec<u32> = labels.iter().flat_map(|l| l.iter().enumerate().map(|(i, l)| *l as u32 | kind(i))).collect();
-    let mut hyper = [[f32::from_bits(SENTINEL); 8]; SLOTS];
+    let mut hyper = [[f32::from_bits(SENTINEL); 12]; SLOTS];
     for row in ROWS {
         hyper[row[3] as usize][7] = smoothing;
     }
@@ -85,7 +85,12 @@ fn run(case: &Case) -> bool {
         let (z, labels) = (&z[work], &labels[data]);
         let smoothing = if eval { 0.0 } else { f64::from(smoothing) };
         if !eval {
-            grads[work * stride..][..stride].copy_from_slice(&want_image(&loss::grad_logits(z, labels, smoothing)));
+            let mut gradient = loss::grad_logits(z, labels, smoothing);
+            // Examples that do not count have none.
+            for (i, row) in gradient.data.chunks_mut(classes).enumerate() {
+                row.iter_mut().for_each(|g| *g *= f64::from(u8::from(kind(i) & IGNORED == 0)));
+            }
+            grads[work * stride..][..stride].copy_from_slice(&want_image(&gradient));
         }
         let losses = loss::cross_entropy(z, labels, smoothing);
         let answers = loss::correct(z, labels).into_iter().zip(loss::top5(z, labels));
@@ -144,7 +149,7 @@ fn a_nan_is_no_right_answer() {
     let nan = f32::NAN;
     let logits = bench.input("logits", &[[nan, nan, nan, 0.0], [1.0, nan, 0.0, 0.0], [nan, 1.0, 0.0, 0.0]]);
     let labels = bench.input("labels", &[0u32, 1, 0]);
-    let hyper = bench.input("hyper", &[0.0f32; 8]);
+    let hyper = bench.input("hyper", &[0.0f32; 12]);
     let (grad, outcome) = (bench.output("grad", 12), bench.output("outcome", 12));
     let p = Loss { batch: 3, classes: 3, classes4: 1, stride: 12, outcome_offset: 0 };
     bench.launch(&SOFTMAX_CROSS_ENTROPY, &[("EVAL", 0.0)], &p, rows, &[logits, labels, hyper, grad, outcome], 1);

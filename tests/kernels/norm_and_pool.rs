@@ -52,8 +52,8 @@ fn check_norm(mut on: LayerCase<'_>, gpu: &lowland::gpu::Gpu, mode: Mode, tolera
     run.check_output(tolerance, |row| {
         let (gamma, beta) = (&row.weights[0], &row.weights[1]);
         match mode {
-            Mode::Inference => batch_norm::inference(row.x, gamma, beta, &statistics(row)),
-            Mode::Train { .. } => batch_norm::forward(row.x, gamma, beta).0,
+            Mode::Inference | Mode::Gradient => batch_norm::inference(row.x, gamma, beta, &statistics(row)),
+            Mode::Train { .. } | Mode::Statistics => batch_norm::forward(row.x, gamma, beta).0,
         }
     });
     run.check_running(tolerance, |row| {
@@ -61,11 +61,18 @@ fn check_norm(mut on: LayerCase<'_>, gpu: &lowland::gpu::Gpu, mode: Mode, tolera
         if mode == (Mode::Train { update_running: true }) {
             running.update(&Statistics::of_batch(row.x), batch_norm::count(row.x));
         }
+        if mode == Mode::Statistics {
+            let (batch, count) = (Statistics::of_batch(row.x), batch_norm::count(row.x) as f64);
+            running =
+                Statistics { variance: batch.variance.iter().map(|v| v * count / (count - 1.0)).collect(), ..batch };
+        }
         vectors(&running)
     });
-    if mode != Mode::Inference {
-        let backward =
-            |row: &RowOf<'_>| batch_norm::backward(row.x, &row.weights[0], &Statistics::of_batch(row.x), row.dy);
+    if mode.differentiates() {
+        let backward = |row: &RowOf<'_>| match mode {
+            Mode::Gradient => batch_norm::inference_backward(row.x, &row.weights[0], &statistics(row), row.dy),
+            _ => batch_norm::backward(row.x, &row.weights[0], &Statistics::of_batch(row.x), row.dy),
+        };
         if !by_data {
             run.check_grad_input(grads, |row| backward(row).dx);
         }
@@ -79,7 +86,8 @@ fn check_norm(mut on: LayerCase<'_>, gpu: &lowland::gpu::Gpu, mode: Mode, tolera
 #[test]
 fn batch_norm_equals_its_twin_in_every_mode() {
     let Some(gpu) = any_gpu() else { return };
-    let modes = [Mode::Train { update_running: true }, Mode::Train { update_running: false }, Mode::Inference];
+    let train = |update_running| Mode::Train { update_running };
+    let modes = [train(true), train(false), Mode::Inference, Mode::Gradient, Mode::Statistics];
     for (index, (channels, image, batch)) in NORM_CASES.iter().enumerate() {
         for mode in modes {
             let layer = BatchNorm { activation: [None, Some(Activation::Gelu), Some(Activation::Relu)][index % 3] };

@@ -64,6 +64,8 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("peaks", &["multiply_add", "stream", "touch"]),
     ("gather", &["gather"]),
     ("init", &["init"]),
+    ("height field", &["height_field"]),
+    ("sums of weights", &["combine", "add_gradients", "average_statistics"]),
 ];
 
 static LAUNCHED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());

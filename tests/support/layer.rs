@@ -138,7 +138,7 @@ impl<'a> LayerCase<'a> {
         }
     }
 
-    /// Runs forward, and backward where the mode trains.
+    /// Runs forward, and backward where the mode asks for gradients.
     ///
     /// # Panics
     /// Where the layer does not take the input.
@@ -231,7 +231,7 @@ impl<'a> LayerCase<'a> {
             dispatches: Vec::new(),
         };
         self.layer.forward(&node, &mut emitter);
-        if emitter.trains() {
+        if self.mode.differentiates() {
             self.layer.backward(&node, &mut emitter);
             self.layer.backward_branch(&node, &mut emitter);
         }

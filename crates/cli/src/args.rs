@@ -4,6 +4,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum};
 use lowland::config::Config;
 use lowland::gpu::{Family, Gpu, GpuOptions};
+use lowland_report::Metric;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
@@ -34,6 +35,12 @@ pub enum Command {
         after_help = "Example: lowland compare --data fashion-sample --label-noise 0.4 --model mlp:128 --lr 0.02 --rho 0.2 --seeds 3 --equal-compute"
     )]
     Compare(TrainArgs),
+    /// Train a grid over any flags, seeds included, and show it as one table and one picture
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "Example: lowland sweep --grid label-noise=0.2,0.4 --grid rho=0,0.1,0.2 --data fashion-sample --model mlp:128 --lr 0.02 --seeds 3"
+    )]
+    Sweep(SweepArgs),
     /// Measure loss, accuracy and top-5 accuracy of checkpoints
     #[command(
         allow_negative_numbers = true,
@@ -46,10 +53,15 @@ pub enum Command {
         after_help = "Example: lowland predict runs/mine/final-sam-0.safetensors > predictions.csv"
     )]
     Predict(PredictArgs),
+    /// Measure the landscape around checkpoints
+    #[command(
+        after_help = "Example: lowland probe surface runs/mine/final-sgd-0.safetensors runs/mine/final-sam-0.safetensors --out surface"
+    )]
+    Probe(ProbeArgs),
     /// Time kernels and whole steps, as a fraction of what this adapter can do
     #[command(after_help = "Example: lowland bench step --model cnn:16,32 --input 3x32x32 --batch 64")]
     Bench(BenchArgs),
-    /// Write report.html of a run folder
+    /// Write report.html of a run, of a sweep, or of a folder of runs (SGD against SAM in all of them)
     #[command(after_help = "Example: lowland report runs/mine")]
     Report(ReportArgs),
     /// Show the adapters of this machine, the one that is chosen, and what is missing
@@ -103,6 +115,21 @@ pub struct TrainArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// An axis of the grid: a flag and its values. Where there is a ;, it separates instead of the comma:
+    /// "model=mlp:256,128;mlp:64" (repeatable)
+    #[arg(long, value_name = "KEY=V,V,...", help_heading = "Grid")]
+    pub grid: Vec<String>,
+    /// What table and picture show, and what is best, at the end of training: test-accuracy, test-loss, train-accuracy,
+    /// train-loss, gap, and with --val-fraction val-accuracy, val-loss, test-accuracy-at-best-val [default: test-accuracy]
+    #[arg(long, value_name = "METRIC", help_heading = "Grid")]
+    pub metric: Option<Metric>,
+    /// Every flag of compare; without an optimizer it is sam
+    #[command(flatten)]
+    pub train: TrainArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct EvalArgs {
     /// Checkpoints
     #[arg(required = true)]
@@ -132,6 +159,140 @@ pub struct PredictArgs {
     pub common: Common,
 }
 
+#[derive(Debug, Args)]
+pub struct ProbeArgs {
+    #[command(subcommand)]
+    pub kind: ProbeKind,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProbeKind {
+    /// Loss and accuracy on the line through two checkpoints
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "Example: lowland probe interpolate runs/mine/final-sgd-0.safetensors runs/mine/final-sam-0.safetensors --out line"
+    )]
+    Interpolate(InterpolateArgs),
+    /// Loss over a plane: random directions around each checkpoint, or the plane through three
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "Example: lowland probe surface runs/mine/final-sgd-0.safetensors runs/mine/final-sam-0.safetensors --out surface"
+    )]
+    Surface(SurfaceArgs),
+    /// SAM's sharpness: how much the loss rises within a ball around each checkpoint
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "Example: lowland probe sharpness runs/mine/final-sam-0.safetensors --rho 0.05 --p 2"
+    )]
+    Sharpness(SharpnessArgs),
+}
+
+/// What every probe has.
+#[derive(Debug, Args)]
+pub struct ProbeCommon {
+    /// Which examples' loss is the landscape
+    #[arg(long, value_enum, default_value_t = SplitName::Train)]
+    pub split: SplitName,
+    /// Write table, JSON and pictures into this folder, which is made where it is not there
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub config: Config,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct InterpolateArgs {
+    /// Two checkpoints: A (alpha 0) and B (alpha 1)
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// First alpha
+    #[arg(long, default_value_t = -1.0, value_name = "ALPHA")]
+    pub from: f64,
+    /// Last alpha
+    #[arg(long, default_value_t = 2.0, value_name = "ALPHA")]
+    pub to: f64,
+    /// Points, equally spaced, both ends included
+    #[arg(long, default_value_t = 25, value_name = "N")]
+    pub points: usize,
+    /// Batch norm's running statistics at mixed weights
+    #[arg(long, value_enum, default_value_t = Bn::Recompute)]
+    pub bn: Bn,
+    #[command(flatten)]
+    pub probe: ProbeCommon,
+}
+
+#[derive(Debug, Args)]
+pub struct SurfaceArgs {
+    /// Checkpoints: one or more for random directions, three for the plane through them
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Points along each axis; an odd number has one in the middle
+    #[arg(long, default_value_t = 25, value_name = "N")]
+    pub grid: usize,
+    /// How far the plane reaches either way, in lengths of the filters; for points, the margin around them as a share of
+    /// their extent [default: 1; points: 0.25]
+    #[arg(long, value_name = "R")]
+    pub range: Option<f64>,
+    /// How the axes are made
+    #[arg(long, value_enum, default_value_t = Directions::Random)]
+    pub directions: Directions,
+    /// Seed of random directions; checkpoints side by side share them
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub direction_seed: u32,
+    /// Batch norm's running statistics in the plane [default: interpolate, which keeps the checkpoint's; points: recompute]
+    #[arg(long, value_enum)]
+    pub bn: Option<Bn>,
+    /// Heights and colours by the loss or by its logarithm [default: log where losses differ by more than 20 times]
+    #[arg(long, value_enum, help_heading = "Output")]
+    pub height: Option<Height>,
+    /// Width of the pictures in three dimensions, in pixels
+    #[arg(long, default_value_t = 1400, value_name = "N", help_heading = "Output")]
+    pub pixels: usize,
+    /// Cut the pictures off at this loss
+    #[arg(long, value_name = "LOSS", help_heading = "Output")]
+    pub cap: Option<f64>,
+    #[command(flatten)]
+    pub probe: ProbeCommon,
+}
+
+#[derive(Debug, Args)]
+pub struct SharpnessArgs {
+    /// Checkpoints
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub probe: ProbeCommon,
+}
+
+/// Where batch norm's running statistics come from.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Bn {
+    /// A pass over the training set
+    Recompute,
+    /// Mixed as the weights are
+    Interpolate,
+}
+
+/// How the axes of a surface are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Directions {
+    /// Gaussian, each filter as long as that of the weights
+    Random,
+    /// Through three checkpoints
+    Points,
+}
+
+/// What heights and colours of a surface stand for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Height {
+    /// The loss
+    Linear,
+    /// Its logarithm
+    Log,
+}
+
 /// A part of the data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SplitName {
@@ -142,8 +303,11 @@ pub enum SplitName {
 
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The run folder
+    /// The folder of a run, of a sweep, or of several of them
     pub dir: PathBuf,
+    /// What the page of a sweep shows, see sweep [default: what it was made with]
+    #[arg(long, value_name = "METRIC")]
+    pub metric: Option<Metric>,
     #[command(flatten)]
     pub common: Common,
 }

@@ -1,95 +1,18 @@
 //! `lowland eval` and `lowland predict`.
 
 use crate::args::{EvalArgs, PredictArgs, SplitName, given};
-use crate::print::{out, say};
+use crate::checkpoint::{Loaded, Sets, load, missing_val};
+use crate::print::{number, out};
 use anyhow::{Context as _, Result};
 use clap::ArgMatches;
 use lowland::Error;
-use lowland::config::Config;
-use lowland::data::{self, Dataset, Scaling, Split};
+use lowland::data::Split;
 use lowland::gpu::Gpu;
-use lowland::model::Model;
-use lowland::train::{Evaluator, LaneState, read_metadata, read_tensors};
-use serde_json::{Map, Value, json};
+use lowland::train::Evaluator;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::rc::Rc;
-
-/// A checkpoint with the network and the data that it is measured with.
-struct Loaded {
-    model: Model,
-    data: Rc<Dataset>,
-    state: LaneState,
-}
-
-/// Data sets by the settings they follow from: checkpoints of one run share theirs.
-type Sets = Vec<(Config, Rc<Dataset>)>;
-
-/// The data set of `config`, read once.
-fn data_of(config: &Config, sets: &mut Sets) -> Result<Rc<Dataset>> {
-    let Config { data, data_dir, data_size, data_noise, data_seed, train_limit, test_limit, .. } = config.clone();
-    let Config { image_size, val_fraction, normalize, label_noise, .. } = *config;
-    let limits =
-        Config { image_size, train_limit, test_limit, val_fraction, normalize, label_noise, ..Config::default() };
-    let key = Config { data, data_dir, data_size, data_noise, data_seed, ..limits };
-    if let Some((_, set)) = sets.iter().find(|(known, _)| *known == key) {
-        return Ok(Rc::clone(set));
-    }
-    let set = Rc::new(data::load(&key)?);
-    sets.push((key, Rc::clone(&set)));
-    Ok(set)
-}
-
-/// Reads a checkpoint; flags override what its header says.
-fn load(file: &Path, changes: &Map<String, Value>, sets: &mut Sets) -> Result<Loaded> {
-    let source = file.display().to_string();
-    let bytes =
-        std::fs::read(file).map_err(|e| Error::input(format!("{source}: {e}. Give a checkpoint that can be read.")))?;
-    let mut metadata =
-        read_metadata(&bytes).map_err(|e| Error::input(format!("{source}: {e}. Take another checkpoint.")))?;
-    if metadata.contains_key(lowland::run::CHECKPOINT_KEY) {
-        return Err(Error::input(format!(
-            "{source} is a run's state of all its lanes; --resume its folder to the end and take one of its final-*.safetensors."
-        ))
-        .into());
-    }
-    let header = match metadata.remove("lowland") {
-        Some(text) => {
-            let (config, unknown) = Config::from_header(&text, &source)?;
-            if !unknown.is_empty() {
-                let unknown = unknown.join(", ");
-                say(&format!("Warning: {source} has settings of another version, which are left out: {unknown}"));
-            }
-            config.check().map_err(|e| Error::input(format!("{source}: {e}")))?;
-            config
-        }
-        None if changes.contains_key("model") => Config::default(),
-        None => {
-            return Err(Error::input(format!(
-                "{source} does not say which network it belongs to; give --model, and --data for what it is measured on."
-            ))
-            .into());
-        }
-    };
-    let config = header.with(changes.clone(), "the flags")?;
-    config.check()?;
-    let mut data = data_of(&config, sets)?;
-    if !changes.contains_key("normalize") {
-        let scaling: Option<Scaling> = metadata.get("lowland_scaling").and_then(|text| serde_json::from_str(text).ok());
-        let fits = |s: &Scaling| s.mean.len() == data.shape.channels && s.std.len() == data.shape.channels;
-        if let Some(scaling) = scaling.filter(|s| fits(s) && *s != data.scaling) {
-            data = Rc::new(Dataset { scaling, ..Dataset::clone(&data) });
-        }
-    }
-    let model = config.model(data.shape, data.classes)?;
-    let state = read_tensors(&model, &bytes, &source)?;
-    Ok(Loaded { model, data, state })
-}
-
-fn missing_val() -> Error {
-    Error::input("there is no validation part; --val-fraction makes one.")
-}
 
 pub fn eval(args: EvalArgs, matches: &ArgMatches) -> Result<ExitCode> {
     args.config.check()?;
@@ -190,11 +113,6 @@ fn check_writable(path: &Path) -> Result<()> {
     let probe = path.with_file_name(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
     std::fs::File::create(&probe).and_then(|_| std::fs::remove_file(&probe)).map_err(|e| refuse(&e.to_string()))?;
     Ok(())
-}
-
-/// An f32 as the shortest decimal; null where it is none.
-fn number(value: f32) -> Value {
-    serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
 }
 
 /// What a network says of one example.

@@ -5,11 +5,14 @@
 
 mod args;
 mod bench;
+mod checkpoint;
 mod doctor;
 mod eval;
 mod print;
+mod probe;
 mod progress;
 mod report;
+mod sweep;
 mod train;
 
 use args::{Cli, Command};
@@ -24,9 +27,11 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Train(args) => train::train(args, given),
         Command::Compare(args) => train::compare(args, given),
+        Command::Sweep(args) => sweep::sweep(args, given),
         Command::Eval(args) => eval::eval(args, given),
         Command::Predict(args) => eval::predict(args, given),
         Command::Bench(args) => bench::bench(args, start),
+        Command::Probe(args) => probe::probe(args, given),
         Command::Report(args) => report::report(&args),
         Command::Doctor(args) => doctor::doctor(&args),
     };

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use lowland::Error;
+use serde_json::Value;
 use std::io::{ErrorKind, Write as _};
 
 /// Prints `text` and a line's end on stdout.
@@ -24,4 +25,9 @@ pub fn say(line: &str) {
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:=/+".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+/// An f32 as the shortest decimal; null where it is none.
+pub fn number(value: f32) -> Value {
+    serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
 }

@@ -9,15 +9,15 @@ use lowland::Error;
 use lowland::config::{Command, Config};
 use lowland::gpu::Gpu;
 use lowland::run::{Progress, RunFolder, Session};
-use serde_json::Value;
-use std::path::PathBuf;
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long one submission keeps the device busy: long enough to make its cost small, short enough to answer Ctrl-C.
-const CHUNK: Duration = Duration::from_millis(50);
+pub const CHUNK: Duration = Duration::from_millis(50);
 
 pub fn train(args: TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
     start(args, matches, Command::Train)
@@ -33,41 +33,21 @@ fn start(args: TrainArgs, matches: &ArgMatches, command: Command) -> Result<Exit
     let changes = given(&config, matches);
     if let Some(dir) = resume {
         let begun = RunFolder::open(&dir)?.1.to_object();
-        let other = |(key, value): &(&String, &Value)| *key != "data_dir" && begun.get(*key) != Some(*value);
-        if let Some((key, _)) = changes.iter().find(other) {
-            let flag = key.replace('_', "-");
-            return Err(Error::input(format!(
-                "--{flag} cannot change a run that has begun; --resume takes it all from {}/config.json.",
-                dir.display()
-            ))
-            .into());
-        }
+        refuse_changes(&changes, &begun, &dir.join("config.json"))?;
         let stop = stop_on_ctrl_c();
         let gpu = common.gpu()?;
         let data_dir = changes.contains_key("data_dir").then_some(config.data_dir.as_path());
         let session = pollster::block_on(Session::resume(&gpu, &dir, data_dir))?;
         return run(session, &gpu, &common, command, &stop);
     }
-    let base = match &config_file {
-        None => Config::default(),
-        Some(file) => {
-            let text = std::fs::read_to_string(file).map_err(|e| {
-                Error::input(format!("{}: {e}. Give --config a JSON file that can be read.", file.display()))
-            })?;
-            let source = file.display().to_string();
-            let config = Config::from_json(&text, &source)?;
-            config.check().map_err(|e| Error::input(format!("{source}: {e}")))?;
-            config
-        }
-    };
-    let mut config = base.with(changes, "the flags")?;
+    let mut config = base_config(config_file.as_deref())?.with(changes, "the flags")?;
     if command == Command::Train && config.optimizer.is_none() {
         config.optimizer = Some("sgd".into());
     }
     let lanes = config.lanes(command)?;
     let out = match out {
         Some(out) => out,
-        None => default_folder(&config),
+        None => default_folder(&config, ""),
     };
     RunFolder::check_free(&out)?;
     let stop = stop_on_ctrl_c();
@@ -76,8 +56,28 @@ fn start(args: TrainArgs, matches: &ArgMatches, command: Command) -> Result<Exit
     run(session, &gpu, &common, command, &stop)
 }
 
+/// The configuration that flags override: that of `--config`, or the defaults.
+pub fn base_config(file: Option<&Path>) -> Result<Config> {
+    let Some(file) = file else { return Ok(Config::default()) };
+    let source = file.display().to_string();
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Error::input(format!("{source}: {e}. Give --config a JSON file that can be read.")))?;
+    let config = Config::from_json(&text, &source)?;
+    config.check().map_err(|e| Error::input(format!("{source}: {e}")))?;
+    Ok(config)
+}
+
+/// Flags beside `--resume` may say what `begun`, the record in `file`, says already, and nothing else.
+pub fn refuse_changes(changes: &Map<String, Value>, begun: &Map<String, Value>, file: &Path) -> Result<()> {
+    let other = |(key, value): &(&String, &Value)| *key != "data_dir" && begun.get(*key) != Some(*value);
+    let Some((key, _)) = changes.iter().find(other) else { return Ok(()) };
+    let flag = key.replace('_', "-");
+    let file = file.display();
+    Err(Error::input(format!("--{flag} cannot change what has begun; --resume takes it all from {file}.")).into())
+}
+
 /// A flag that Ctrl-C raises: the run saves and ends. A second Ctrl-C ends the program at once.
-fn stop_on_ctrl_c() -> Arc<AtomicBool> {
+pub fn stop_on_ctrl_c() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     // Without a handler Ctrl-C ends the program at once, too; the last checkpoint stands all the same.
@@ -90,7 +90,7 @@ fn stop_on_ctrl_c() -> Arc<AtomicBool> {
 }
 
 /// The command that repeats the run: what was typed, without what belongs to the machine.
-fn command_line() -> String {
+pub fn command_line() -> String {
     let mut words = vec!["lowland".to_owned()];
     let mut skip_value = false;
     for word in std::env::args().skip(1) {
@@ -109,13 +109,13 @@ fn command_line() -> String {
     words.join(" ")
 }
 
-fn default_folder(config: &Config) -> PathBuf {
+pub fn default_folder(config: &Config, kind: &str) -> PathBuf {
     let now = time::OffsetDateTime::now_utc();
     let word = |text: &str| {
         text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect::<String>()
     };
     let name = format!(
-        "{}{:02}{:02}-{}",
+        "{}{:02}{:02}-{}{kind}",
         now.year(),
         u8::from(now.month()),
         now.day(),

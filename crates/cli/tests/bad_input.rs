@@ -186,13 +186,89 @@ fn data_and_models() {
 }
 
 #[test]
+fn sweeps() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let thousand = (1..=1000).map(|i| i.to_string()).collect::<Vec<_>>().join(",");
+    let (long, longer) = (format!("steps={thousand}"), format!("warmup={thousand}"));
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["sweep"], &["grid", "--grid rho=0,0.05"]),
+        (&["sweep", "--grid", "rho"], &["--grid rho", "no ="]),
+        (&["sweep", "--grid", "rho="], &["--grid rho=", "no values"]),
+        (&["sweep", "--grid", "=1,2"], &["no key"]),
+        (&["sweep", "--grid", "rho=0,,1"], &["empty"]),
+        (&["sweep", "--grid", "rho=0,0.0"], &["0.0", "twice"]),
+        (&["sweep", "--grid", "rhoo=0,1"], &["rhoo", "for instance rho"]),
+        (&["sweep", "--grid", "out=a,b"], &["no setting 'out'"]),
+        (&["sweep", "--grid", "rho=0,1", "--grid", "rho=2"], &["--grid rho", "twice"]),
+        (&["sweep", "--grid", "rho=0,x"], &["--grid rho=x", "rho is \"x\""]),
+        (&["sweep", "--grid", "norm=batch,layer"], &["--grid norm=layer"]),
+        (&["sweep", "--grid", "rho=0,-1", "--grid", "batch=4,8"], &["cell rho=-1, batch=4", "rho is -1"]),
+        (&["sweep", "--grid", "optimizer=sgd,foo"], &["cell optimizer=foo", "no optimizer 'foo'"]),
+        (&["sweep", "--grid", "seed=0,1"], &["--seeds"]),
+        (&["sweep", "--grid", "seeds=1,2"], &["--seeds"]),
+        (&["sweep", "--grid", "lane=a"], &["--lane"]),
+        (&["sweep", "--grid", "optimizer=sgd,sam", "--equal-compute"], &["--optimizer sgd,sam"]),
+        (&["sweep", "--grid", &long, "--grid", &longer], &["1000000 cells (1000 x 1000)", "at most"]),
+        (&["sweep", "--grid", "rho=0,1", "--metric", "speed"], &["speed", "test-accuracy"]),
+        (&["sweep", "--grid", "rho=0,1", "--metric", "val-loss"], &["val-loss", "--val-fraction"]),
+        (&["sweep", "--grid", "rho=0,1", "--steps", "3", "--epochs", "3"], &["steps", "epochs"]),
+        (&["sweep", "--resume", "absent"], &["absent", "not a sweep"]),
+        (&["report", ".", "--metric", "speed"], &["speed"]),
+    ];
+    for (args, words) in cases {
+        refused(dir, args, words);
+    }
+    if !has_adapter() {
+        return;
+    }
+    ok(dir, &["train", "--steps", "1", "--model", "mlp:4", "--out", "run"]);
+    ok(dir, &["sweep", "--steps", "1", "--model", "mlp:4", "--grid", "rho=0,0.1", "--out", "swept"]);
+    for (name, bytes) in [("broken", &b"{"[..]), ("bare", &b"{}"[..]), ("later", &br#"{"version": 9}"#[..])] {
+        create_dir(dir.join(name)).unwrap();
+        write(dir.join(name).join("sweep.json"), bytes).unwrap();
+    }
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["sweep", "--grid", "batch=20,201"], &["batch-201", "201", "200"]),
+        (&["sweep", "--grid", "label-noise=0,0.5", "--grid", "batch=20,201"], &["label-noise=0", "201", "200"]),
+        (&["sweep", "--grid", "model=mlp:4;mlp:0"], &["model=mlp:0", "from 1"]),
+        (&["sweep", "--grid", "model=mlp:256,128"], &["model=128"]),
+        (&["sweep", "--grid", "data=moons,nope"], &["data=nope", "did you mean"]),
+        (&["sweep", "--grid", "train-limit=100,201"], &["train-limit=201", "200"]),
+        (&["sweep", "--grid", "init=absent"], &["absent", "--init"]),
+        (&["sweep", "--grid", "rho=0,1", "--out", "swept"], &["swept", "in use"]),
+        (&["sweep", "--resume", "run"], &["run", "not a sweep"]),
+        (&["sweep", "--resume", "broken"], &["broken/sweep.json", "damaged"]),
+        (&["sweep", "--resume", "bare"], &["bare/sweep.json"]),
+        (&["sweep", "--resume", "later"], &["later version"]),
+        (&["sweep", "--resume", "swept", "--grid", "rho=0,0.2"], &["another grid"]),
+        (&["sweep", "--resume", "swept", "--lr", "1"], &["--lr", "swept/sweep.json"]),
+        (&["train", "--resume", "swept"], &["swept", "not a run folder"]),
+        (&["report", "swept", "--metric", "val-loss"], &["swept", "val-loss", "--val-fraction"]),
+        (&["report", "run", "--metric", "gap"], &["--metric", "sweep"]),
+        (&["report", "broken"], &["broken/sweep.json", "line 1"]),
+        (&["report", "bare"], &["bare/sweep.json", "axes"]),
+    ];
+    for (args, words) in cases {
+        refused(dir, args, words);
+    }
+}
+
+#[test]
 fn no_adapter() {
     if !cfg!(target_os = "linux") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
     write(dir.path().join("config.json"), "{}").unwrap();
-    for args in [&["train"][..], &["compare"], &["doctor"], &["doctor", "--json"], &["train", "--resume", "."]] {
+    for args in [
+        &["train"][..],
+        &["compare"],
+        &["sweep", "--grid", "rho=0,1"],
+        &["doctor"],
+        &["doctor", "--json"],
+        &["train", "--resume", "."],
+    ] {
         let mut command = command(dir.path(), args);
         command.env("VK_DRIVER_FILES", "/nonexistent").env("VK_ICD_FILENAMES", "/nonexistent");
         let before = files(dir.path());

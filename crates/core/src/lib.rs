@@ -44,7 +44,8 @@
 //! 4. [`train::Trainer`] replays it in chunks. [`train::Trainer::tick`] never waits: it submits what fits a time budget
 //!    and returns the [`train::Event`]s that have arrived.
 //! 5. [`run::Session`] keeps tables, checkpoints and final weights in a folder that survives being killed at any moment,
-//!    and [`train::Evaluator`] measures weights that were kept.
+//!    and [`train::Evaluator`] measures weights that were kept. [`probe`] measures the landscape around them, and [`view`]
+//!    draws it.
 //!
 //! A user's own kernels run through [`gpu::Recording`], [`gpu::Dispatch`] and [`gpu::Program`] (`examples/custom_kernel.rs`),
 //! an own network is a list of layers in a [`model::Model`] (`examples/custom_model.rs`). `crates/ARCHITECTURE.md` in the
@@ -57,9 +58,12 @@ pub mod gpu;
 pub mod model;
 pub mod optim;
 mod plan;
+pub mod probe;
 pub mod rng;
 pub mod run;
+pub mod sweep;
 pub mod train;
+pub mod view;
 pub use error::{Error, Result};
 /// The kernels, and the types that describe one.
 pub use lowland_shaders as shaders;

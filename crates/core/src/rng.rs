@@ -19,6 +19,8 @@ pub enum Stream {
     Dropout = 5,
     /// Augmentation of training images.
     Augment = 6,
+    /// Directions of a loss surface; the index counts tensors and elements.
+    Directions = 16,
 }
 
 /// Threefry-2x32 with 20 rounds (Salmon et al., *Parallel random numbers: as easy as 1, 2, 3*, SC 2011).

@@ -108,6 +108,22 @@ pub fn backward(x: &Tensor, gamma: &Tensor, statistics: &Statistics, dy: &Tensor
     Gradient { dx, dgamma, dbeta }
 }
 
+/// Backward pass of [`inference`], where the statistics are given: `dx = gamma s dy`, the others as in [`backward`].
+pub fn inference_backward(x: &Tensor, gamma: &Tensor, statistics: &Statistics, dy: &Tensor) -> Gradient {
+    let [_, channels, inner] = x.channels();
+    assert_eq!(x.shape, dy.shape);
+    let mut gradient =
+        Gradient { dx: dy.clone(), dgamma: Tensor::zeros(&[channels]), dbeta: Tensor::zeros(&[channels]) };
+    for (index, dy) in dy.data.iter().enumerate() {
+        let c = index / inner % channels;
+        let scale = 1.0 / (statistics.variance[c] + EPS).sqrt();
+        gradient.dx.data[index] = gamma.data[c] * scale * dy;
+        gradient.dgamma.data[c] += dy * (x.data[index] - statistics.mean[c]) * scale;
+        gradient.dbeta.data[c] += dy;
+    }
+    gradient
+}
+
 /// The values of one channel, in the order of memory.
 fn values(x: &Tensor, channel: usize) -> impl Iterator<Item = f64> {
     let [examples, channels, inner] = x.channels();
@@ -148,6 +164,12 @@ mod tests {
             check_gradient("dx", &x, &found.dx, |x| forward(x, &gamma, &beta).0.dot(&dy));
             check_gradient("dgamma", &gamma, &found.dgamma, |gamma| forward(&x, gamma, &beta).0.dot(&dy));
             check_gradient("dbeta", &beta, &found.dbeta, |beta| forward(&x, &gamma, beta).0.dot(&dy));
+
+            let given = Statistics { mean: random.tensor(&channels).data, variance: vec![0.5; channels[0]] };
+            let found = inference_backward(&x, &gamma, &given, &dy);
+            check_gradient("dx", &x, &found.dx, |x| inference(x, &gamma, &beta, &given).dot(&dy));
+            check_gradient("dgamma", &gamma, &found.dgamma, |gamma| inference(&x, gamma, &beta, &given).dot(&dy));
+            check_gradient("dbeta", &beta, &found.dbeta, |beta| inference(&x, &gamma, beta, &given).dot(&dy));
         }
     }
 }

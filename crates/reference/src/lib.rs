@@ -16,10 +16,12 @@ pub mod batch_norm;
 pub mod conv;
 pub mod dense;
 pub mod group_norm;
+pub mod height_field;
 pub mod loss;
 pub mod network;
 pub mod optim;
 pub mod pool;
+pub mod probe;
 mod tensor;
 #[cfg(test)]
 mod testing;

@@ -9,7 +9,7 @@ use crate::series::{self, Axis, Point};
 
 /// A picture, its title and what a reader must know to read it.
 pub struct Figure {
-    pub title: &'static str,
+    pub title: String,
     pub caption: String,
     /// The picture for a wide page, and if it differs, the one for a phone.
     pub svgs: Vec<String>,
@@ -151,11 +151,12 @@ impl Plan<'_> {
             let chart = Chart {
                 id: self.id,
                 alt: String::new(),
-                x_label: self.x_label,
-                y_label: self.y_label,
+                x_label: self.x_label.to_owned(),
+                y_label: self.y_label.to_owned(),
                 percent: self.percent,
                 lines: lines.filter(|line| !line.points.is_empty()).collect(),
                 size: *size,
+                ordinal: None,
             };
             if !chart.has_data() {
                 return Ok(None);
@@ -165,7 +166,7 @@ impl Plan<'_> {
             }
             svgs.push(Chart { alt: self.alt(&chart), ..chart }.to_svg()?);
         }
-        Ok(Some(Figure { title: self.title, caption: escape(&caption), svgs }))
+        Ok(Some(Figure { title: self.title.to_owned(), caption: escape(&caption), svgs }))
     }
 
     /// The picture in words: its title and where each line ends.

@@ -23,6 +23,7 @@ const LABEL_HEIGHT: f64 = 15.0;
 const MAX_DIRECT_LABELS: usize = 6;
 
 /// One line of a chart.
+#[derive(Clone)]
 pub struct Line {
     pub name: String,
     pub style: Style,
@@ -31,16 +32,25 @@ pub struct Line {
     pub ring: Option<(f64, f64)>,
 }
 
+/// Values that stand side by side instead of along a scale: the n-th at n + 0.5. Intervals are bars, not a band.
+pub struct Ordinal {
+    pub names: Vec<String>,
+    /// Whether they have an order that a line may follow.
+    pub connected: bool,
+}
+
 /// What to draw.
 pub struct Chart {
     pub id: &'static str,
     pub alt: String,
-    pub x_label: &'static str,
-    pub y_label: &'static str,
+    pub x_label: String,
+    pub y_label: String,
     /// Values are fractions and shown in percent.
     pub percent: bool,
     pub lines: Vec<Line>,
     pub size: (i32, i32),
+    /// The names of the x axis, where it is no scale.
+    pub ordinal: Option<Ordinal>,
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -123,17 +133,20 @@ impl Chart {
             .light_line_style(TRANSPARENT)
             .bold_line_style(GRID.colour().stroke_width(UNIT as u32))
             .axis_style(AXIS.colour().stroke_width(UNIT as u32))
-            .set_tick_mark_size(LabelAreaPosition::Bottom, 5 * UNIT)
+            .set_tick_mark_size(LabelAreaPosition::Bottom, if self.ordinal.is_some() { 0 } else { 5 * UNIT })
             .set_tick_mark_size(LabelAreaPosition::Left, 0)
             .label_style(tick)
             .x_labels(if self.size.0 > 600 { 9 } else { 6 })
             .y_labels(7)
-            .x_label_formatter(&|x| short_number(*x))
+            .x_label_formatter(&|x| if self.ordinal.is_some() { String::new() } else { short_number(*x) })
             .y_label_formatter(&|y| {
                 with_minus(if self.percent { decimals(100.0 * y, 100.0 * step) } else { decimals(*y, step) })
             })
             .draw()?;
-        for line in &self.lines {
+        if let Some(ordinal) = &self.ordinal {
+            self.draw_ordinal(area, ordinal, &|x, y| chart.backend_coord(&(x, y)), (y_low, y_high))?;
+        }
+        for line in self.lines.iter().filter(|_| self.ordinal.is_none()) {
             for run in finite_runs(&line.points).filter(|run| run.len() > 1) {
                 let clamp = |y: f64| y.clamp(y_low, y_high);
                 let upper = run.iter().map(|point| (point.x, clamp(point.high)));
@@ -147,13 +160,14 @@ impl Chart {
         let mut ends: Vec<(f64, f64, &Line)> = Vec::new();
         for line in &self.lines {
             let stroke = Code::Stroke(line.style).colour().stroke_width(2 * UNIT as u32);
-            for run in finite_runs(&line.points) {
+            let connected = self.ordinal.as_ref().is_none_or(|ordinal| ordinal.connected);
+            for run in finite_runs(&line.points).filter(|_| connected) {
                 for piece in clipped(run, y_low, y_high) {
                     chart.draw_series(LineSeries::new(piece, stroke))?;
                 }
             }
             let finite: Vec<&Point> = line.points.iter().filter(|point| point.mean.is_finite()).collect();
-            let every = (finite.len() / 7).max(1);
+            let every = if self.ordinal.is_some() { 1 } else { (finite.len() / 7).max(1) };
             for point in finite.iter().rev().step_by(every).filter(|point| (y_low..=y_high).contains(&point.mean)) {
                 mark(area, chart.backend_coord(&(point.x, point.mean)), line.style)?;
             }
@@ -182,6 +196,38 @@ impl Chart {
         self.draw_texts(area, ends)
     }
 
+    /// The names below the axis, and the intervals as bars.
+    fn draw_ordinal(
+        &self,
+        area: &Area<'_>,
+        ordinal: &Ordinal,
+        place: &dyn Fn(f64, f64) -> (i32, i32),
+        (y_low, y_high): (f64, f64),
+    ) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
+        let (font, color) = (("sans-serif", 12 * UNIT).into_font(), TICK.colour().to_backend_color());
+        let style = TextStyle { font, color, pos: Pos::new(HPos::Center, VPos::Center) };
+        let room = (self.size.0 - 110) / (8 * ordinal.names.len().max(1) as i32);
+        for (index, name) in ordinal.names.iter().enumerate() {
+            let (x, y) = place(index as f64 + 0.5, y_low);
+            let name: String = name.chars().take(room.max(3) as usize).collect();
+            area.draw(&Text::new(name, (x, y + 14 * UNIT), style.clone()))?;
+        }
+        for line in &self.lines {
+            let stroke = Code::Stroke(Style { dash: 0, ..line.style }).colour().stroke_width(UNIT as u32);
+            for point in line.points.iter().filter(|point| point.mean.is_finite() && point.high > point.low) {
+                let (x, low) = place(point.x, point.low.clamp(y_low, y_high));
+                let (_, high) = place(point.x, point.high.clamp(y_low, y_high));
+                area.draw(&PathElement::new(vec![(x, low), (x, high)], stroke))?;
+                for (end, _) in
+                    [(low, point.low), (high, point.high)].into_iter().filter(|(_, y)| (y_low..=y_high).contains(y))
+                {
+                    area.draw(&PathElement::new(vec![(x - 4 * UNIT, end), (x + 4 * UNIT, end)], stroke))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Names at the ends of the lines, and what the axes count.
     fn draw_texts(
         &self,
@@ -193,9 +239,9 @@ impl Chart {
             let (font, color) = (("sans-serif", 12 * UNIT).into_font(), code.colour().to_backend_color());
             TextStyle { font, color, pos: Pos::new(horizontal, VPos::Center) }
         };
-        area.draw(&Text::new(self.y_label, (0, 12 * UNIT), style(TITLE, HPos::Left)))?;
+        area.draw(&Text::new(self.y_label.as_str(), (0, 12 * UNIT), style(TITLE, HPos::Left)))?;
         let middle = (width - 20 * UNIT) / 2;
-        area.draw(&Text::new(self.x_label, (middle, height - 9 * UNIT), style(TITLE, HPos::Center)))?;
+        area.draw(&Text::new(self.x_label.as_str(), (middle, height - 9 * UNIT), style(TITLE, HPos::Center)))?;
         if self.lines.len() > MAX_DIRECT_LABELS {
             return Ok(());
         }
@@ -217,6 +263,9 @@ impl Chart {
     }
 
     fn x_end(&self) -> f64 {
+        if let Some(ordinal) = &self.ordinal {
+            return ordinal.names.len().max(1) as f64;
+        }
         let points = self.lines.iter().flat_map(|line| &line.points);
         let end = points.map(|point| point.x).filter(|x| x.is_finite()).fold(0.0, f64::max);
         if end > 0.0 { end } else { 1.0 }
@@ -343,7 +392,7 @@ mod tests {
         ];
         for points in cases {
             let line = Line { name: "<b>".into(), style, points, ring: Some((0.0, 0.5)) };
-            let (x_label, y_label) = ("epoch", "loss");
+            let (x_label, y_label) = ("epoch".to_owned(), "loss".to_owned());
             let chart = Chart {
                 id: "odd",
                 alt: "a & b".into(),
@@ -352,6 +401,7 @@ mod tests {
                 percent: false,
                 lines: vec![line],
                 size: (460, 300),
+                ordinal: None,
             };
             let svg = chart.to_svg().unwrap();
             assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"));

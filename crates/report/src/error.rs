@@ -100,6 +100,14 @@ pub enum Error {
         /// The file in question.
         path: PathBuf,
     },
+    /// A metric of validation examples, where there are none.
+    #[error("{}: there are no validation examples, which {metric} is of. Choose another --metric, or sweep with --val-fraction", dir.display())]
+    NoValidation {
+        /// The folder of the sweep.
+        dir: PathBuf,
+        /// The metric.
+        metric: &'static str,
+    },
     /// The plotting library gave up; a fault of this program.
     #[error("the chart `{chart}` could not be drawn: {message}. Please report this as a bug, with the run folder")]
     Chart {

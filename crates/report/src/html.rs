@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::charts::{self, Figure};
 use crate::compare::{Comparison, one_decimal};
@@ -14,6 +14,7 @@ use crate::stats::Estimate;
 use crate::summary::{LaneSummary, Summary};
 use crate::text::{loss, thousands, whole_or_one_decimal};
 
+const CHART_STYLE: &str = include_str!("chart.css");
 const STYLE: &str = include_str!("style.css");
 /// Keys that the page shows elsewhere, or that belong to the machine.
 const NOT_SETTINGS: [&str; 4] = ["command", "lanes", "lane", "version"];
@@ -22,17 +23,22 @@ const NOT_SETTINGS: [&str; 4] = ["command", "lanes", "lane", "version"];
 pub fn page(run: &Run, summary: &Summary) -> Result<String> {
     let styles = styles(&run.lanes);
     let figures = charts::figures(run, &styles)?;
-    let title = escape(&summary.headline);
-    let mut page = format!(
+    let mut body = header(run, summary);
+    push(&mut body, &[&notices(&summary.notices), &results(summary, &styles)]);
+    push(&mut body, &[&comparison_table(&summary.comparisons), &figure_section(summary, &styles, &figures)]);
+    push(&mut body, &[&settings(run)]);
+    Ok(document(&summary.headline, &body))
+}
+
+/// A whole page around what it shows.
+pub fn document(title: &str, body: &str) -> String {
+    let title = escape(title);
+    format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · Lowland</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
-    );
-    push(&mut page, &[&header(run, summary), &notices(&summary.notices), &results(summary, &styles)]);
-    push(&mut page, &[&comparison_table(&summary.comparisons), &figure_section(summary, &styles, &figures)]);
-    push(&mut page, &[&settings(run), "</main>\n</body>\n</html>\n"]);
-    Ok(page)
+         <style>\n{CHART_STYLE}{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
+    )
 }
 
 /// A text from a file, safe inside an element or an attribute.
@@ -72,7 +78,7 @@ fn header(run: &Run, summary: &Summary) -> String {
     )
 }
 
-fn notices(notices: &[String]) -> String {
+pub fn notices(notices: &[String]) -> String {
     if notices.is_empty() {
         return String::new();
     }
@@ -177,10 +183,19 @@ fn figure_section(summary: &Summary, styles: &[Style], figures: &[Figure]) -> St
     for (lane, style) in summary.lanes.iter().zip(styles) {
         let _ = write!(html, "<span>{}{}</span> ", swatch(*style), escape(&display_name(&lane.label)));
     }
-    html.push_str("</p>\n<div class=\"figures\">\n");
+    html.push_str("</p>\n");
+    html.push_str(&figure_grid(figures));
+    html.push_str("</section>\n");
+    html
+}
+
+/// Pictures side by side; the wide ones have a row to themselves.
+pub fn figure_grid(figures: &[Figure]) -> String {
+    let mut html = String::from("<div class=\"figures\">\n");
     for figure in figures {
         let wide = figure.svgs.len() > 1;
-        let _ = write!(html, "<figure{}>\n<h3>{}</h3>\n", if wide { " class=\"wide\"" } else { "" }, figure.title);
+        let _ =
+            write!(html, "<figure{}>\n<h3>{}</h3>\n", if wide { " class=\"wide\"" } else { "" }, escape(&figure.title));
         for (index, svg) in figure.svgs.iter().enumerate() {
             let class = match (wide, index) {
                 (false, _) => "chart",
@@ -191,19 +206,33 @@ fn figure_section(summary: &Summary, styles: &[Style], figures: &[Figure]) -> St
         }
         let _ = write!(html, "<figcaption>{}</figcaption>\n</figure>\n", figure.caption);
     }
-    html.push_str("</div>\n</section>\n");
+    html.push_str("</div>\n");
     html
 }
 
 /// How to repeat the run: the command, the settings, and those of each lane.
 fn settings(run: &Run) -> String {
     let command = run.setting("command").unwrap_or_else(|| "lowland compare --config config.json".to_owned());
-    let mut html = format!(
-        "<section>\n<h2>To repeat this run</h2>\n<pre class=\"command\"><code>{}</code></pre>\n\
-         <p class=\"note\">One click marks the whole command.</p>\n<h3>Settings</h3>\n<dl class=\"settings\">\n",
-        unbroken(&command)
-    );
-    for (key, value) in &run.config {
+    let mut html = repeat("To repeat this run", &command);
+    html.push_str(&setting_list(&run.config));
+    html.push_str(&lane_settings(run));
+    html.push_str("</section>\n");
+    html
+}
+
+/// The start of the section with the command.
+pub fn repeat(title: &str, command: &str) -> String {
+    format!(
+        "<section>\n<h2>{title}</h2>\n<pre class=\"command\"><code>{}</code></pre>\n\
+         <p class=\"note\">One click marks the whole command.</p>\n",
+        unbroken(command)
+    )
+}
+
+/// A configuration, key by key.
+pub fn setting_list(config: &Map<String, Value>) -> String {
+    let mut html = String::from("<h3>Settings</h3>\n<dl class=\"settings\">\n");
+    for (key, value) in config {
         if NOT_SETTINGS.contains(&key.as_str()) {
             continue;
         }
@@ -212,13 +241,11 @@ fn settings(run: &Run) -> String {
         }
     }
     html.push_str("</dl>\n");
-    html.push_str(&lane_settings(run));
-    html.push_str("</section>\n");
     html
 }
 
 /// A command whose flags are not broken at their hyphens.
-fn unbroken(command: &str) -> String {
+pub fn unbroken(command: &str) -> String {
     let word = |word: &str| match word.starts_with('-') && word.len() < 32 {
         true => format!("<span>{}</span>", escape(word)),
         false => escape(word),
@@ -280,7 +307,7 @@ fn swatch(style: Style) -> String {
     )
 }
 
-fn dash() -> String {
+pub fn dash() -> String {
     "–".to_owned()
 }
 
@@ -294,7 +321,7 @@ fn mean(value: Option<Estimate>) -> String {
 }
 
 /// The interval in a quieter tone.
-fn plus_minus(text: &str) -> String {
+pub fn plus_minus(text: &str) -> String {
     match text.split_once(" ± ") {
         Some((mean, half)) => format!("<b>{mean}</b> <span class=\"half\">± {half}</span>"),
         None => format!("<b>{text}</b>"),

@@ -2,7 +2,10 @@
 //!
 //! The crate reads files and nothing else: `config.json`, `metrics.csv`, `eval.csv` and, where there is one, `notes.json`.
 //! The walk of the data is `read` (files to rows) to `summary` (rows to estimates and sentences) to `text` (a table
-//! for the terminal) and `html` (the page, with the pictures of `charts`).
+//! for the terminal) and `html` (the page, with the pictures of `charts`). A sweep (`sweep.json` and several run folders)
+//! has the same walk in `sweep`; `scatter` sets SGD against SAM over the runs of a folder.
+//! The pictures of the landscape ([`Contour`], [`interpolation_svg`], [`relief_svg`]) are drawn of numbers that are given, and
+//! stand alone.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), lowland_report::Error> {
@@ -17,15 +20,24 @@
 mod axis;
 mod charts;
 mod compare;
+mod contour;
 mod csv;
 mod draw;
 mod error;
+mod figure;
 mod html;
+mod interpolation;
+mod isolines;
 mod lanes;
 mod read;
+mod relief;
+mod scale;
+mod scatter;
 mod series;
 mod stats;
 mod summary;
+mod svg;
+mod sweep;
 mod text;
 
 #[cfg(test)]
@@ -37,9 +49,44 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub use compare::{Comparison, ComparisonKind, Verdict};
+pub use contour::Contour;
 pub use error::{Error, Result};
+pub use interpolation::{InterpolationPoint, interpolation_svg};
+pub use relief::{ReliefLabels, relief_svg};
+pub use scale::{HeightScale, colour};
+pub use scatter::{Pair, RunsSummary, summarize_runs};
 pub use stats::Estimate;
 pub use summary::{BestValidation, Diverged, LaneSummary, Summary};
+pub use sweep::{
+    CellSummary, Metric, SeedResult, SweepAxis, SweepFiles, SweepSummary, Trouble, summarize_sweep, write_sweep,
+};
+
+/// What a folder holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FolderKind {
+    /// One run, or nothing that is known.
+    Run,
+    /// A sweep.
+    Sweep,
+    /// Several runs or sweeps, each in a folder of its own.
+    Runs,
+}
+
+/// Finds out what a folder holds.
+pub fn kind_of(dir: &Path) -> FolderKind {
+    if dir.join(sweep::SWEEP_FILE).exists() {
+        FolderKind::Sweep
+    } else if !dir.join("config.json").exists() && !scatter::run_folders(dir).is_empty() {
+        FolderKind::Runs
+    } else {
+        FolderKind::Run
+    }
+}
+
+/// Writes `report.html` into a folder of runs: the test error of SGD against that of SAM over all of them.
+pub fn write_runs(dir: &Path) -> Result<PathBuf> {
+    write_whole(dir, "report.html", &scatter::page(&summarize_runs(dir)?))
+}
 
 /// Reads a run folder and sums it up: one row a lane, the paired differences, and what they mean in words.
 pub fn summarize(dir: &Path) -> Result<Summary> {
@@ -54,11 +101,15 @@ pub fn render(dir: &Path) -> Result<String> {
 
 /// Writes `report.html` into the run folder, by a temporary file and one rename, and returns its path.
 pub fn write_report(dir: &Path) -> Result<PathBuf> {
-    let page = render(dir)?;
-    let target = dir.join("report.html");
-    let temporary = dir.join(format!(".report.html.{}", std::process::id()));
+    write_whole(dir, "report.html", &render(dir)?)
+}
+
+/// Writes a file of `dir` by a temporary file and one rename.
+fn write_whole(dir: &Path, name: &str, text: &str) -> Result<PathBuf> {
+    let target = dir.join(name);
+    let temporary = dir.join(format!(".{name}.{}", std::process::id()));
     let written = std::fs::File::create(&temporary)
-        .and_then(|mut file| file.write_all(page.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&temporary, &target));
     match written {
         Ok(()) => Ok(target),

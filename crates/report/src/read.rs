@@ -304,7 +304,7 @@ fn read_notes(dir: &Path) -> Result<Vec<String>> {
     }
 }
 
-fn read_json(dir: &Path, file: &str) -> Result<Option<Value>> {
+pub fn read_json(dir: &Path, file: &str) -> Result<Option<Value>> {
     let path = dir.join(file);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
@@ -318,6 +318,6 @@ fn read_json(dir: &Path, file: &str) -> Result<Option<Value>> {
     })
 }
 
-fn json_shape(dir: &Path, file: &str, message: &'static str) -> Error {
+pub fn json_shape(dir: &Path, file: &str, message: &'static str) -> Error {
     Error::Shape { path: dir.join(file), message }
 }

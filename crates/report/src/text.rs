@@ -4,7 +4,7 @@ use crate::stats::Estimate;
 use crate::summary::{LaneSummary, Summary};
 
 /// The widest line.
-const WIDTH: usize = 100;
+pub const WIDTH: usize = 100;
 /// Labels longer than this are cut.
 const LABEL: usize = 16;
 
@@ -68,42 +68,44 @@ impl Summary {
 }
 
 fn table(columns: &[Column], lanes: &[LaneSummary]) -> String {
-    let cells: Vec<Vec<String>> =
-        lanes.iter().map(|lane| columns.iter().map(|column| (column.cell)(lane)).collect()).collect();
-    let widths: Vec<usize> = columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| {
-            let heading = column.heading.iter().map(|line| line.chars().count());
-            heading.chain(cells.iter().map(|row| row[index].chars().count())).max().unwrap_or(0)
-        })
-        .collect();
+    let heading = |line: usize| columns.iter().map(|column| column.heading[line].to_owned()).collect::<Vec<_>>();
+    let row = |lane: &LaneSummary| columns.iter().map(|column| (column.cell)(lane)).collect::<Vec<_>>();
+    aligned(&[heading(0), heading(1)], &lanes.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Rows below headings and a rule; the first column to the left, the others to the right. All have as many fields.
+pub fn aligned(headings: &[Vec<String>], rows: &[Vec<String>]) -> String {
+    let count = headings.iter().chain(rows).map(Vec::len).max().unwrap_or(0);
+    let width = |index: usize| {
+        let fields = headings.iter().chain(rows).filter_map(|row| row.get(index));
+        fields.map(|field| field.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..count).map(width).collect();
     let mut text = String::new();
-    let mut push_row = |row: &mut dyn Iterator<Item = &str>| {
+    let mut push_row = |row: &[String]| {
         let mut line = String::new();
-        for ((index, cell), width) in row.enumerate().zip(&widths) {
+        for ((index, cell), width) in row.iter().enumerate().zip(&widths) {
             let gap = " ".repeat(width.saturating_sub(cell.chars().count()));
             match index {
-                0 => line.extend([cell, &gap]),
+                0 => line.extend([cell.as_str(), &gap]),
                 _ => line.extend(["  ", &gap, cell]),
             }
         }
         text.push_str(line.trim_end());
         text.push('\n');
     };
-    for line in 0..2 {
-        push_row(&mut columns.iter().map(|column| column.heading[line]));
+    for heading in headings {
+        push_row(heading);
     }
-    let rule: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
-    push_row(&mut rule.iter().map(String::as_str));
-    for row in &cells {
-        push_row(&mut row.iter().map(String::as_str));
+    push_row(&widths.iter().map(|width| "─".repeat(*width)).collect::<Vec<_>>());
+    for row in rows {
+        push_row(row);
     }
     text
 }
 
 /// Appends a text, broken at spaces.
-fn wrap(words: &str, text: &mut String) {
+pub fn wrap(words: &str, text: &mut String) {
     let mut column = 0;
     for word in words.split_whitespace() {
         let length = word.chars().count();

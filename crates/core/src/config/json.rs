@@ -117,7 +117,7 @@ pub(super) mod description {
 }
 
 /// The value of `text` as a JSON value: a number, true or false, or the text itself.
-pub(super) fn value_of(text: &str) -> Value {
+pub(crate) fn value_of(text: &str) -> Value {
     // Numbers that JSON does not write so, such as .5, are read as flags read them.
     let number = || text.parse().ok().and_then(serde_json::Number::from_f64).map(Value::Number);
     match serde_json::from_str(text) {

@@ -7,6 +7,8 @@ mod resolve;
 
 pub use augment::{Augment, Crop};
 pub use choices::{Activation, Base, Betas, Exponent, Norm, Normalize, Order, Schedule};
+pub(crate) use json::value_of;
+pub(crate) use resolve::LANE_KEYS;
 pub use resolve::{Command, LaneConfig};
 
 use serde::{Deserialize, Serialize};

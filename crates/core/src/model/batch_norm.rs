@@ -44,14 +44,14 @@ impl Layer for BatchNorm {
         let p = params(node, e);
         let (partial, norm) = scratch(node, e, &p);
         let channels4 = p.channels4 as usize;
-        if e.trains() {
+        if e.pass.mode.by_batch() {
             let groups = (channels4 * p.slices as usize).div_ceil(64);
             e.dispatch(&shaders::BATCH_NORM_STATS, &[], &p, &[node.input.value, partial], groups);
         }
         let flag = |on| f64::from(u8::from(on));
         let overrides = [
-            ("INFERENCE", flag(e.pass.mode == Mode::Inference)),
-            ("UPDATE", flag(e.pass.mode == Mode::Train { update_running: true })),
+            ("INFERENCE", flag(!e.pass.mode.by_batch())),
+            ("UPDATE", flag(matches!(e.pass.mode, Mode::Train { update_running: true } | Mode::Statistics))),
         ];
         let buffers = [node.input.value, partial, e.pass.weights, e.arenas.running, norm];
         e.dispatch(&shaders::BATCH_NORM_FINISH, &overrides, &p, &buffers, channels4.div_ceil(64));
@@ -75,7 +75,9 @@ impl Layer for BatchNorm {
         let Some(dx) = node.input.grad else { return };
         let groups = ((p.count as usize).div_ceil(PIXELS_PER_INVOCATION) * channels4).div_ceil(64);
         let buffers = [x, dy, norm, means, node.input.saved, dx];
-        e.dispatch(&shaders::BATCH_NORM_GRAD_APPLY, &[node.input.activation_code()], &p, &buffers, groups);
+        let inference = ("INFERENCE", f64::from(u8::from(!e.pass.mode.by_batch())));
+        let overrides = [node.input.activation_code(), inference];
+        e.dispatch(&shaders::BATCH_NORM_GRAD_APPLY, &overrides, &p, &buffers, groups);
     }
 }
 
@@ -101,7 +103,7 @@ fn params(node: &Node, e: &Emitter<'_>) -> Params {
         var_offset: (node.running[1].offset / 4) as u32,
         grad_stride: (e.sizes.parameters / 4) as u32,
         epsilon: EPSILON,
-        momentum: MOMENTUM,
+        momentum: if e.pass.mode == Mode::Statistics { 1.0 } else { MOMENTUM },
         in_by_data: u32::from(node.input.by_data),
     }
 }

@@ -52,12 +52,18 @@ impl Layer for Dropout {
     }
 
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
-        let drop = f64::from(u8::from(e.trains()));
-        self.record(node, e, node.input.value, &node.input, node.output.value, [("DROP", drop), ("ACTIVATION", 0.0)]);
+        let drop = drops(e);
+        self.record(node, e, node.input.value, &node.input, node.output.value, [drop, ("ACTIVATION", 0.0)]);
     }
 
     fn backward(&self, node: &Node, e: &mut Emitter<'_>) {
         let (Some(dy), Some(dx)) = (node.output.grad, node.input.grad) else { return };
-        self.record(node, e, dy, &node.input, dx, [("DROP", 1.0), node.input.activation_code()]);
+        let drop = drops(e);
+        self.record(node, e, dy, &node.input, dx, [drop, node.input.activation_code()]);
     }
+}
+
+/// Whether values are dropped: in training alone.
+fn drops(e: &Emitter<'_>) -> (&'static str, f64) {
+    ("DROP", f64::from(u8::from(e.trains())))
 }

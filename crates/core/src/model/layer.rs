@@ -97,6 +97,22 @@ pub enum Mode {
     },
     /// Evaluation.
     Inference,
+    /// Evaluation with gradients: the loss that [`Mode::Inference`] measures, and its derivatives.
+    Gradient,
+    /// A forward pass for statistics: layers use the batch's own, which replace the running ones.
+    Statistics,
+}
+
+impl Mode {
+    /// Whether gradients are computed.
+    pub fn differentiates(self) -> bool {
+        matches!(self, Self::Train { .. } | Self::Gradient)
+    }
+
+    /// Whether layers normalise by the batch's own statistics instead of the running ones.
+    pub fn by_batch(self) -> bool {
+        matches!(self, Self::Train { .. } | Self::Statistics)
+    }
 }
 
 /// One pass: which weights, for which rows, and how.

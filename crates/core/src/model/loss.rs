@@ -28,7 +28,7 @@ pub(super) fn record(logits: &Edge, classes: usize, buffers: LossBuffers, e: &mu
         stride: (e.sizes.batch * classes4 * 4) as u32,
         outcome_offset: buffers.outcome_offset as u32,
     };
-    let overrides = [("EVAL", f64::from(u8::from(!e.trains())))];
+    let overrides = [("EVAL", f64::from(u8::from(!e.pass.mode.differentiates())))];
     let grad = logits.grad.unwrap_or(e.arenas.unused);
     let buffers = [logits.value, buffers.labels, buffers.hyper, grad, buffers.outcome];
     e.dispatch(&shaders::SOFTMAX_CROSS_ENTROPY, &overrides, &p, &buffers, e.sizes.batch.div_ceil(64));

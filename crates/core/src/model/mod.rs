@@ -244,7 +244,12 @@ impl Model {
         self.layers.iter().map(|place| place.output.len()).sum()
     }
 
-    /// Declares the tensors between the layers, their gradients where it `trains`.
+    /// Multiply-adds of one example's forward pass in the layer that has the most.
+    pub fn heaviest_layer(&self) -> u64 {
+        self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).max().unwrap_or(0)
+    }
+
+    /// Declares the tensors between the layers, their gradients where it `trains` (or only measures them).
     pub(crate) fn connect(&self, recording: &mut Recording, sizes: Sizes, trains: bool) -> Result<Network<'_>> {
         if (self.output().channels, self.output().height * self.output().width) != (self.classes, 1) {
             return Err(Error::input(format!(
@@ -321,7 +326,7 @@ impl Network<'_> {
         &self.nodes[self.nodes.len() - 1].1.output
     }
 
-    /// Records a pass: forward, loss, and backward where it trains.
+    /// Records a pass: forward, loss, and backward where the mode asks for gradients.
     pub(crate) fn record(
         &mut self,
         recording: &mut Recording,
@@ -345,7 +350,7 @@ impl Network<'_> {
         if let Some((_, last)) = self.nodes.last() {
             loss::record(&last.output, self.classes, loss, &mut emitter);
         }
-        if emitter.trains() {
+        if pass.mode.differentiates() {
             for (index, (layer, node)) in self.nodes.iter().enumerate().rev() {
                 layer.backward(node, &mut emitter);
                 // The gradient of its input stands; layers that take it as a second input add theirs.

@@ -1,10 +1,14 @@
 //! The step as a list of dispatches in named segments, built once from model, batch and lanes, then only replayed.
 
 mod data;
+mod gradient;
+mod sample;
 mod step;
 
 use data::Visit;
 pub(crate) use data::{DataBuffers, DeviceData, View};
+pub(crate) use gradient::{GradientPlan, GradientSegment};
+pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
 
 use crate::config::{Augment, Order};
 use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
@@ -317,6 +321,12 @@ fn record_init(r: &Recording, model: &Model, weights: BufferId, seeds: TableId) 
             dispatch(r, &INIT, &[("CONSTANT", constant)], &params, seeds, &[weights], groups)
         })
         .collect()
+}
+
+/// The numbers of a log that adds up one batch's outcomes and nothing else: no norm, no loss of an ascent.
+fn log_of_outcomes(batch: usize, lanes: usize) -> Log {
+    let (batch, lanes) = (batch as u32, lanes as u32);
+    Log { batch, whole: batch, ascent_offset: 0, slices: 0, lanes, ring: RING as u32 }
 }
 
 fn dispatch(

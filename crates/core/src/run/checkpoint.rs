@@ -58,6 +58,12 @@ impl Checkpoint {
         write_atomically(path, &serialize(&all, HashMap::from([(CHECKPOINT_KEY.to_owned(), place)]))?)
     }
 
+    /// Where the run of a checkpoint is; `None` where there is none that can be read.
+    pub(super) fn place(path: &Path) -> Option<Place> {
+        let metadata = read_metadata(&std::fs::read(path).ok()?).ok()?;
+        metadata.get(CHECKPOINT_KEY).and_then(|text| serde_json::from_str(text).ok())
+    }
+
     /// Reads the checkpoint of a run with these parts; `None` where there is none yet.
     ///
     /// # Errors

@@ -32,56 +32,63 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
+/// Makes a folder with its files by one rename; where it cannot, the last file comes last.
+///
+/// # Errors
+/// [`Error::Input`] where the folder is in use or cannot be made; nothing is left behind.
+pub(crate) fn create_folder(path: &Path, files: &[(&str, &[u8])]) -> Result<()> {
+    RunFolder::check_free(path)?;
+    let refuse = |what: &Path, e: std::io::Error| {
+        Error::input(format!(
+            "{}: {e}. Make room there, or choose a folder that can be written with --out.",
+            what.display()
+        ))
+    };
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let new_parent =
+        parent.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).last().map(Path::to_owned);
+    let name = path
+        .file_name()
+        .ok_or_else(|| Error::input(format!("{} is not a folder's name; choose another --out.", path.display())))?;
+    let beside = parent.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+    let make = || -> std::io::Result<()> {
+        fs::create_dir_all(parent)?;
+        fs::create_dir(&beside)?;
+        for (file, bytes) in files {
+            fs::write(beside.join(file), bytes)?;
+        }
+        match fs::rename(&beside, path) {
+            Err(_) if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) => {}
+            done_or_refused => return done_or_refused,
+        }
+        // An empty folder that a rename cannot replace: a mount, a link, or any folder on Windows. Its files move in.
+        let moved = files.iter().try_for_each(|(file, _)| fs::rename(beside.join(file), path.join(file)));
+        // From another file system they are copied.
+        moved.or_else(|_| files.iter().try_for_each(|(file, bytes)| fs::write(path.join(file), bytes))).inspect_err(
+            |_| {
+                files.iter().for_each(|(file, _)| drop(fs::remove_file(path.join(file))));
+            },
+        )?;
+        fs::remove_dir_all(&beside)
+    };
+    make().map_err(|e| {
+        let _ = fs::remove_dir_all(&beside);
+        if let Some(parent) = new_parent {
+            let _ = fs::remove_dir_all(parent);
+        }
+        refuse(path, e)
+    })
+}
+
 impl RunFolder {
     /// Makes the folder with its `config.json` and `others`, by one rename.
     ///
     /// # Errors
     /// [`Error::Input`] where the folder is in use or cannot be made; nothing is left behind.
     pub fn create(path: &Path, record: &Value, others: &[(&str, &[u8])]) -> Result<Self> {
-        Self::check_free(path)?;
-        let refuse = |what: &Path, e: std::io::Error| {
-            Error::input(format!(
-                "{}: {e}. Make room there, or choose a folder that can be written with --out.",
-                what.display()
-            ))
-        };
-        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let new_parent =
-            parent.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).last().map(Path::to_owned);
-        let name = path
-            .file_name()
-            .ok_or_else(|| Error::input(format!("{} is not a folder's name; choose another --out.", path.display())))?;
-        let beside = parent.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
-        let make = || -> std::io::Result<()> {
-            fs::create_dir_all(parent)?;
-            fs::create_dir(&beside)?;
-            let config = format!("{record:#}\n");
-            let files = || others.iter().copied().chain([("config.json", config.as_bytes())]);
-            for (file, bytes) in files() {
-                fs::write(beside.join(file), bytes)?;
-            }
-            match fs::rename(&beside, path) {
-                Err(_) if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) => {}
-                done_or_refused => return done_or_refused,
-            }
-            // An empty folder that a rename cannot replace: a mount, a link, or any folder on Windows. Its files move in,
-            // config.json last.
-            let moved = files().try_for_each(|(file, _)| fs::rename(beside.join(file), path.join(file)));
-            // From another file system they are copied.
-            moved.or_else(|_| files().try_for_each(|(file, bytes)| fs::write(path.join(file), bytes))).inspect_err(
-                |_| {
-                    files().for_each(|(file, _)| drop(fs::remove_file(path.join(file))));
-                },
-            )?;
-            fs::remove_dir_all(&beside)
-        };
-        make().map_err(|e| {
-            let _ = fs::remove_dir_all(&beside);
-            if let Some(parent) = new_parent {
-                let _ = fs::remove_dir_all(parent);
-            }
-            refuse(path, e)
-        })?;
+        let config = format!("{record:#}\n");
+        let files: Vec<_> = others.iter().copied().chain([("config.json", config.as_bytes())]).collect();
+        create_folder(path, &files)?;
         Ok(Self { path: path.to_owned() })
     }
 

@@ -329,6 +329,34 @@ impl Session {
     }
 }
 
+/// What a run will train, found out without a buffer on the device.
+#[derive(Debug)]
+pub(crate) struct Outline {
+    /// The parts.
+    pub(crate) parts: Vec<Setup>,
+    /// Multiply-adds of one example's forward pass.
+    pub(crate) multiply_adds: u64,
+}
+
+/// Checks a run as a whole: data, network, initial weights, and the room that each part needs.
+///
+/// # Errors
+/// [`Error::Input`] for what [`Session::create`] would refuse.
+pub(crate) fn outline(gpu: &Gpu, config: &Config, lanes: &[LaneConfig]) -> Result<Outline> {
+    let (data, model, parts) = prepare(config, lanes)?;
+    if let Some(path) = &config.init {
+        read_tensors(&model, &read_init(path)?, &path.display().to_string())?;
+    }
+    parts.iter().try_for_each(|setup| Trainer::check(gpu, &model, &data, setup))?;
+    Ok(Outline { parts, multiply_adds: model.multiply_adds() })
+}
+
+/// Whether the run in this folder, of so many parts, has been trained to its end.
+pub(crate) fn is_complete(folder: &Path, parts: usize) -> bool {
+    let place = Checkpoint::place(&folder.join(CHECKPOINT));
+    place.is_some_and(|place| place.part >= parts)
+}
+
 /// Data, network and parts of a run.
 fn prepare(config: &Config, lanes: &[LaneConfig]) -> Result<(Dataset, Model, Vec<Setup>)> {
     let data = crate::data::load(config)?;

@@ -15,3 +15,4 @@ pub use event::{Evaluation, Event, Part, StepMetrics, Trouble};
 pub use state::{LaneState, Snapshot, read_metadata, read_tensors, write_tensors};
 pub(crate) use state::{entries, read_lane, serialize};
 pub use trainer::{Setup, Trainer};
+pub(crate) use work::{Record, ring_ranges};

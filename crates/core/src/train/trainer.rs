@@ -178,16 +178,29 @@ impl Trainer {
         Ok(plan)
     }
 
-    /// Cuts `setup` into setups whose lanes fit into WebGPU's baseline binding and 2 GiB together. It follows from sizes
-    /// alone, so a run has the same parts on every device.
+    /// Finds out whether `setup` can be trained on this device, without a buffer on it.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for what [`Trainer::new`] would refuse.
+    pub fn check(gpu: &Gpu, model: &Model, data: &Dataset, setup: &Setup) -> Result<()> {
+        Self::plan(model, data, setup, gpu.family(), gpu.max_binding()).map(drop)
+    }
+
+    /// Cuts `setup` into setups whose lanes fit into WebGPU's baseline binding and 2 GiB together, and whose dispatches
+    /// stay short. It follows from sizes alone, so a run has the same parts on every device.
     pub fn split(model: &Model, data: &Dataset, setup: Setup) -> Vec<Setup> {
         const BINDING: u64 = 128 << 20;
         const TOTAL: u64 = 2 << 30;
+        // Multiply-adds of a layer over all lanes: some 50 ms of a software adapter, far less than 10 ms of a GPU. Lanes
+        // beyond that gain nothing from each other and would keep the device from answering.
+        const DISPATCH: u64 = 1 << 30;
+        let heaviest = model.heaviest_layer().saturating_mul(setup.batch as u64).max(1);
+        let short = usize::try_from(DISPATCH / heaviest).unwrap_or(usize::MAX).max(1);
         let fits = |lanes: usize| {
             let some = Setup { lanes: setup.lanes[..lanes].to_vec(), ..setup.clone() };
             Self::plan(model, data, &some, Family::Register, BINDING).is_ok_and(|plan| plan.recording.bytes() <= TOTAL)
         };
-        let (mut most, mut too_many) = (1, setup.lanes.len().min(Recording::TABLE_ROWS) + 1);
+        let (mut most, mut too_many) = (1, setup.lanes.len().min(Recording::TABLE_ROWS).min(short) + 1);
         while too_many - most > 1 {
             let middle = usize::midpoint(most, too_many);
             if fits(middle) { most = middle } else { too_many = middle }

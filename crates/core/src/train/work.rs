@@ -27,7 +27,7 @@ pub(super) enum Job {
 /// One lane's record of one step or batch, as `shaders/optim/log.wgsl` writes it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// Loss, correct, among the top 5, count: sums over examples with their own label.
     pub(super) clean: [f32; 4],
     /// The same over examples whose label was moved.
@@ -40,13 +40,14 @@ pub(super) struct Record {
 const _: () = assert!(size_of::<Record>() == RECORD_BYTES);
 
 impl Record {
-    pub(super) fn sums(&self) -> [f32; 4] {
+    /// Loss, correct, among the top 5, count: sums over all examples.
+    pub(crate) fn sums(&self) -> [f32; 4] {
         std::array::from_fn(|i| self.clean[i] + self.flipped[i])
     }
 }
 
 /// The ring's byte ranges of slots `first .. first + count`, at most two: it may wrap.
-pub(super) fn ring_ranges(first: u64, count: u64, slot_bytes: u64) -> impl Iterator<Item = (u64, u64)> {
+pub(crate) fn ring_ranges(first: u64, count: u64, slot_bytes: u64) -> impl Iterator<Item = (u64, u64)> {
     let begin = first % RING as u64;
     let before_end = count.min(RING as u64 - begin);
     [(begin, before_end), (0, count - before_end)]

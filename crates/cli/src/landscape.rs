@@ -234,7 +234,7 @@ struct Sizes {
 }
 
 /// Multiply-adds that a landscape should stay within: about 15 s on a software adapter of two cores.
-const WORK: u64 = 60_000_000_000;
+const WORK: u64 = 110_000_000_000;
 /// What a software adapter is not asked for.
 const MOST_WORK: u64 = 4 * WORK;
 /// Grids and examples, from fine to coarse. They follow from the sizes of network and data alone, so that a landscape has the

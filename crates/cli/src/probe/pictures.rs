@@ -32,9 +32,7 @@ pub fn line(line: &Line, [a, b]: [&PathBuf; 2]) -> String {
 pub fn surfaces(gpu: &Gpu, folder: &Folder, surfaces: &[(String, Surface)], args: &SurfaceArgs) -> Result<()> {
     let losses = surfaces.iter().flat_map(|(_, surface)| surface.loss.iter().flatten());
     let log = args.height.map(|height| matches!(height, Height::Log));
-    let scale = HeightScale::of(losses.map(|loss| f64::from(*loss)), args.cap, log);
-    // Where nothing is finite there is nothing to scale, and everything is drawn as such.
-    let scale = scale.unwrap_or(HeightScale { low: 0.0, high: 1.0, log: false });
+    let scale = HeightScale::of(losses.map(|loss| f64::from(*loss)), args.cap, log).unwrap_or_default();
     let last = surfaces.len() - 1;
     for (i, (stem, surface)) in surfaces.iter().enumerate() {
         let points = surface.directions == "points";

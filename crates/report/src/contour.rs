@@ -53,7 +53,7 @@ impl Contour<'_> {
 
     /// The picture for a page that has title and bar elsewhere; `id` tells it from others there.
     pub(crate) fn plate(&self, id: &str) -> String {
-        self.draw(&self.frame([62.0, 10.0, 398.0, 398.0], (470.0, 458.0)), id, "")
+        self.draw(&self.frame([70.0, 10.0, 390.0, 390.0], (470.0, 450.0)), id, "")
     }
 
     fn frame(&self, area: [f64; 4], size: (f64, f64)) -> Frame {

@@ -36,7 +36,7 @@ pub fn interpolation_svg(points: &[InterpolationPoint], names: [&str; 2]) -> Str
 /// The losses and the accuracies as pictures by themselves, for a page.
 pub(crate) fn interpolation_plates(points: &[InterpolationPoint], names: [&str; 2]) -> [String; 2] {
     let chart = Chart::new(points, names);
-    let plate = |y| chart.frame([62.0, 56.0, 394.0, 236.0], (470.0, 342.0), y);
+    let plate = |y| chart.frame([70.0, 56.0, 390.0, 236.0], (470.0, 342.0), y);
     let (losses, accuracies) = (plate((-0.03, 1.03)), plate((chart.floor, 102.0)));
     let of_losses = [chart.ends(&losses, true), chart.losses(&losses), losses.x_axis(ALPHA), chart.legend(&losses)];
     let of_accuracies = [chart.ends(&accuracies, true), chart.accuracies(&accuracies), chart.legend(&accuracies)];
@@ -109,7 +109,9 @@ impl<'a> Chart<'a> {
     fn losses(&self, frame: &Frame) -> String {
         let [left, top, width, height] = frame.area;
         let mut svg = String::new();
+        let mut longest = 0;
         for (loss, text) in self.scale.ticks() {
+            longest = longest.max(text.chars().count());
             let (_, y) = frame.place(self.range.0, self.scale.height(loss));
             let _ = write!(
                 svg,
@@ -124,7 +126,7 @@ impl<'a> Chart<'a> {
             svg,
             "<rect class=\"f\" x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/>\
              <text class=\"t\" transform=\"translate({:.1} {middle:.1}) rotate(-90)\" text-anchor=\"middle\">{how}</text>",
-            left - 48.0
+            left - if longest > 4 { 60.0 } else { 48.0 }
         );
         let heights = [(|p| p.train_loss) as Value, |p| p.test_loss];
         svg + &self.lines(frame, heights, |loss| self.scale.height(loss))

@@ -165,7 +165,8 @@ impl Landscape {
         self.surface_section(&name, &mut html);
         self.sharpness_section(&name, &mut html);
         html.push_str("</section>\n");
-        html
+        // What a picture of its own needs, and a page does not.
+        html.replace(" xmlns=\"http://www.w3.org/2000/svg\"", "")
     }
 
     fn number(&self, key: &str) -> f64 {
@@ -256,12 +257,13 @@ impl Landscape {
             }
         }
         let of = &self.record["surfaces"];
+        let grid = first.x.len();
         let statistics = if first.kept_statistics { " Batch norm keeps the statistics of the network." } else { "" };
         let _ = write!(
             html,
             "</div>\n<p class=\"note\">Mean cross-entropy of {}{} around the weights of seed {} (the dot), over the plane of two random \
              directions (direction seed {}{}). Each filter of a direction is as long as that filter of the weights, so 1 on an axis is the \
-             length of the weights (Li et al. 2018). {1}×{1} points{}.{statistics}{}</p>\n",
+             length of the weights (Li et al. 2018). {grid}×{grid} points{}.{statistics}{}</p>\n",
             self.examples("train").trim_start_matches("all "),
             if self.number("train_examples") < self.number("train_examples_of") { ", evenly spaced," } else { "" },
             self.number("seed"),

@@ -29,21 +29,23 @@ const STYLE: &str = "<style>.lr{--ri:#1d2127;--rq:#5b6470;font-family:system-ui,
 /// The picture and its labels as an SVG element that stands alone, on whatever background it lies.
 pub fn relief_svg(png: &[u8], labels: &ReliefLabels<'_>) -> String {
     let title = format!("<text class=\"t\" x=\"40\" y=\"52\" font-weight=\"600\">{}</text>", escape(labels.title));
-    draw(&[("", png)], labels, &title)
+    draw(&[("", png)], labels, 0.0, &title)
 }
 
 /// The picture for a page that has its title elsewhere, in a version for light ground and one for dark.
 pub(crate) fn plate([light, dark]: [&[u8]; 2], labels: &ReliefLabels<'_>) -> String {
-    draw(&[(" class=\"on-light\"", light), (" class=\"on-dark\"", dark)], labels, "")
+    draw(&[(" class=\"on-light\"", light), (" class=\"on-dark\"", dark)], labels, 0.1 * labels.size.1, "")
 }
 
-fn draw(pictures: &[(&str, &[u8])], labels: &ReliefLabels<'_>, around: &str) -> String {
+/// `pictures` with their classes, from `top` on.
+fn draw(pictures: &[(&str, &[u8])], labels: &ReliefLabels<'_>, top: f64, around: &str) -> String {
     let (width, height) = labels.size;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"lr\" viewBox=\"0 0 {width} {height}\" width=\"{:.0}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"lr\" viewBox=\"0 {top} {width} {}\" width=\"{:.0}\" \
          height=\"{:.0}\" role=\"img\" aria-label=\"The loss as a landscape: {}\">{STYLE}{around}",
+        height - top,
         0.5 * width,
-        0.5 * height,
+        0.5 * (height - top),
         escape(labels.title)
     );
     for (class, png) in pictures {

@@ -4,7 +4,7 @@
 use lowland::config::Activation;
 use lowland::data::Dataset;
 use lowland::gpu::{Family, Gpu};
-use lowland::model::Model;
+use lowland::model::{Model, Style};
 use lowland::probe::{Examples, Interpolation, SharpnessOptions, Statistics, Subject, Surface, SurfaceOptions};
 use lowland::train::{Evaluator, LaneState};
 use lowland_tests::fixture::Fixture;
@@ -21,7 +21,11 @@ const RECORDED: [&str; 3] = ["probe-mlp-relu", "probe-mlp-tanh", "probe-cnn"];
 fn model(fixture: &Fixture, data: &Dataset) -> Model {
     let text = |key: &str| fixture.network[key].as_str().unwrap();
     let activation = if text("activation") == "tanh" { Activation::Tanh } else { Activation::Relu };
-    Model::parse(text("model"), data.shape, data.classes, activation, None).unwrap()
+    Model::parse(text("model"), data.shape, data.classes, style(activation)).unwrap()
+}
+
+fn style(activation: Activation) -> Style {
+    Style { activation, norm: None, dropout: 0.0 }
 }
 
 fn near(what: &str, found: f64, wanted: f64, relative: f64) {
@@ -111,10 +115,10 @@ fn lines_and_planes_are_those_of_pytorch() {
 }
 
 /// A network, its data and some weights with running statistics.
-fn given(model: &str, norm: Option<lowland::config::Norm>) -> (Model, Dataset, LaneState) {
+fn given(model: &str) -> (Model, Dataset, LaneState) {
     let fixture = Fixture::read("probe-cnn");
     let data = fixture.data();
-    let model = Model::parse(model, data.shape, data.classes, Activation::Relu, norm).unwrap();
+    let model = Model::parse(model, data.shape, data.classes, style(Activation::Relu)).unwrap();
     let mut rng = lowland::rng::Rng::new(5, lowland::rng::Stream::Data, 3);
     let mut weights = vec![0.0; model.parameter_floats()];
     for tensor in model.parameters() {
@@ -137,7 +141,7 @@ fn random(gpu: &Gpu, model: &Model, data: &Dataset, state: &LaneState, grid: usi
 #[test]
 fn middle_and_ends_are_what_an_evaluation_measures() {
     let Some(gpu) = any_gpu() else { return };
-    let (model, data, state) = given("cnn:6,8", None);
+    let (model, data, state) = given("cnn:6,8");
     let other = LaneState { weights: state.weights.iter().map(|w| 0.5 * w).collect(), ..state.clone() };
     let evaluate = |state: &LaneState| {
         let evaluator = pollster::block_on(Evaluator::new(gpu, &model, &data, state)).unwrap();
@@ -157,7 +161,7 @@ fn middle_and_ends_are_what_an_evaluation_measures() {
 #[test]
 fn a_filter_normalised_surface_does_not_see_a_rescaled_network() {
     let Some(gpu) = any_gpu() else { return };
-    let (model, data, state) = given("mlp:12,9", None);
+    let (model, data, state) = given("mlp:12,9");
     let mut scaled = state.clone();
     // A ReLU layer times 8, the next one by 8: the same function of its inputs.
     for tensor in model.parameters() {
@@ -186,7 +190,7 @@ fn a_filter_normalised_surface_does_not_see_a_rescaled_network() {
 #[test]
 fn what_is_not_finite_is_counted_and_spoils_no_neighbour() {
     let Some(gpu) = any_gpu() else { return };
-    let (model, data, state) = given("cnn:6,8", None);
+    let (model, data, state) = given("cnn:6,8");
     let subject = subject(gpu, &model, &data);
     let options = SurfaceOptions { grid: 5, range: 1e6, statistics: Statistics::Interpolate };
     let mut huge = state.clone();

@@ -1,5 +1,5 @@
 // The weights of a tile (tile.wgsl), shared by a subgroup of 8: of 4 rows, two vec4s side by side. Lane 2 k + h loads vec4 h
-// of row k, and all hand theirs round: on a software adapter a load costs as much as ten multiplications.
+// of row k, and all hand theirs round: on a software adapter the number of loads decides.
 struct Pair { first: mat4x4f, second: mat4x4f }
 var<private> own: array<u32, 4>;                             // the address of what this lane loads of each pair
 var<private> lane: u32;

@@ -1,4 +1,4 @@
-//! Convolution and dense layers in both tile families, against `lowland_reference::conv`.
+//! Convolution and dense layers in every tile family, against `lowland_reference::conv`.
 
 use lowland::config::Activation;
 use lowland::data::Shape;
@@ -87,7 +87,7 @@ fn check(layer: &Conv2d, run: &LayerRun<'_>, by_data: bool) {
 }
 
 #[test]
-fn conv_equals_its_twin_in_both_families() {
+fn conv_equals_its_twin_in_every_family() {
     for family in FAMILIES {
         let Some(gpu) = gpu(family) else { return };
         for (index, row) in CASES.iter().enumerate() {
@@ -121,7 +121,7 @@ fn activations_before_and_after_a_conv() {
 }
 
 #[test]
-fn dense_equals_its_twin_in_both_families() {
+fn dense_equals_its_twin_in_every_family() {
     for family in FAMILIES {
         let Some(gpu) = gpu(family) else { return };
         for (inputs, outputs, batch) in [(2, 3, 1), (12, 17, 8), (65, 10, 65), (5, 66, 64), (100, 1, 3), (3, 5, 700)] {

@@ -37,7 +37,7 @@ pub fn surfaces(gpu: &Gpu, folder: &Folder, surfaces: &[(String, Surface)], args
     for (i, (stem, surface)) in surfaces.iter().enumerate() {
         let points = surface.directions == "points";
         let title = if points { "the plane through three networks".to_owned() } else { name(&args.files[i.min(last)]) };
-        let names = args.files.iter().map(name_of);
+        let names = args.files.iter().map(|file| name(file));
         let names: Vec<String> = if points { names.collect() } else { vec![String::new()] };
         let marks: Vec<(f64, f64, String)> =
             surface.points.iter().zip(names).map(|(point, name)| (point.x, point.y, name)).collect();
@@ -56,10 +56,6 @@ pub fn surfaces(gpu: &Gpu, folder: &Folder, surfaces: &[(String, Surface)], args
         folder.write(&format!("{stem}-3d.svg"), relief_svg(&png, &labels).as_bytes())?;
     }
     Ok(())
-}
-
-fn name_of(file: &PathBuf) -> String {
-    name(file)
 }
 
 /// Where what is written around a picture of `camera` goes.

@@ -81,6 +81,7 @@ mod tests {
     use super::*;
     use crate::config::Activation;
     use crate::data::Shape;
+    use crate::model::Style;
 
     fn state(weights: Vec<f32>) -> LaneState {
         LaneState { weights, running: Vec::new(), moments: Vec::new() }
@@ -89,7 +90,8 @@ mod tests {
     #[test]
     fn each_filter_of_a_direction_is_as_long_as_that_of_the_weights() {
         let shape = Shape { channels: 3, height: 6, width: 6 };
-        let model = Model::parse("cnn:5,6", shape, 3, Activation::Relu, None).unwrap();
+        let style = Style { activation: Activation::Relu, norm: None, dropout: 0.0 };
+        let model = Model::parse("cnn:5,6", shape, 3, style).unwrap();
         let mut rng = Rng::new(0, Stream::Data, 0);
         let mut weights = vec![0.0; model.parameter_floats()];
         for tensor in model.parameters() {

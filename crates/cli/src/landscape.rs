@@ -98,7 +98,8 @@ fn try_update(
     let drawn = subjects.drawn.iter().map(|label| load(&subjects.file(label, subjects.seeds[0]), &changes, &mut sets));
     let drawn = drawn.collect::<Result<Vec<Loaded>>>()?;
     let first = drawn.first().context("there are no final weights")?;
-    let sizes = Sizes::of(first.model.multiply_adds(), &first.data, drawn.len());
+    let networks = subjects.networks();
+    let sizes = Sizes::of(first.model.multiply_adds(), &first.data, drawn.len(), networks.len());
     if sizes.work > MOST_WORK && gpu.is_software() {
         return Err(Error::run(format!(
             "{} is too large for one on a software adapter; lowland probe measures at the sizes you choose.",
@@ -114,7 +115,6 @@ fn try_update(
         return Err(Error::io(&record, e, "Make the folder writable").into());
     }
     std::fs::create_dir_all(dir.join(FOLDER)).map_err(|e| Error::io(dir.join(FOLDER), e, "Make room there"))?;
-    let networks = subjects.networks();
     let line_points = if drawn.len() == 2 { sizes.points } else { 0 };
     let total = line_points + drawn.len() * sizes.grid * sizes.grid + networks.len();
     if !common.quiet {
@@ -229,7 +229,7 @@ struct Sizes {
     points: usize,
     train: usize,
     test: usize,
-    /// Multiply-adds of all its forward passes.
+    /// Multiply-adds of all its passes.
     work: u64,
 }
 
@@ -243,11 +243,12 @@ const STEPS: [(usize, usize); 7] = [(25, 2000), (25, 1000), (25, 500), (17, 500)
 
 impl Sizes {
     /// The finest whose work is affordable, or the coarsest.
-    fn of(multiply_adds: u64, data: &Dataset, surfaces: usize) -> Self {
+    fn of(multiply_adds: u64, data: &Dataset, surfaces: usize, networks: usize) -> Self {
         let sizes = STEPS.map(|(grid, examples)| {
             let (train, test) = (examples.min(data.train.len()), examples.min(data.test.len()));
             let points = 21;
-            let passes = surfaces * grid * grid * train + points * (2 * train + test);
+            // Of a network whose sharpness is measured: two forward passes, and one backward, which costs as much as they do.
+            let passes = surfaces * grid * grid * train + points * (2 * train + test) + 4 * networks * train;
             // A small network costs what its examples cost, not what its layers do.
             Self { grid, points, train, test, work: passes as u64 * multiply_adds.max(5_000) }
         });
@@ -386,11 +387,11 @@ mod tests {
     #[test]
     fn a_landscape_is_as_fine_as_it_is_affordable() {
         let data = lowland::data::load(&Config::default()).unwrap_or_else(|e| panic!("{e}"));
-        let tiny = Sizes::of(2_000, &data, 2);
+        let tiny = Sizes::of(2_000, &data, 2, 6);
         assert_eq!((tiny.grid, tiny.train, tiny.test), (25, 200, 2000), "all examples of a small set");
         let mut finest = usize::MAX;
         for power in 0..40 {
-            let sizes = Sizes::of(1 << power, &data, 2);
+            let sizes = Sizes::of(1 << power, &data, 2, 6);
             assert!(sizes.work <= WORK || (sizes.grid, sizes.train) == (13, 125), "{sizes:?}");
             assert!(sizes.grid * sizes.train <= finest);
             finest = sizes.grid * sizes.train;

@@ -40,7 +40,8 @@ fn start(args: RunArgs, matches: &ArgMatches, command: Command) -> Result<ExitCo
         let gpu = common.gpu()?;
         let data_dir = changes.contains_key("data_dir").then_some(config.data_dir.as_path());
         let session = pollster::block_on(Session::resume(&gpu, &dir, data_dir))?;
-        return run(session, &gpu, &common, command, (!no_landscape).then_some(data_dir), &stop);
+        let measure = |dir: &Path| landscape::update(dir, Some(&gpu), &common, data_dir, &stop);
+        return run(session, &gpu, &common, command, &stop, (!no_landscape).then_some(measure));
     }
     let mut config = base_config(config_file.as_deref())?.with(changes, "the flags")?;
     if command == Command::Train && config.optimizer.is_none() {
@@ -55,7 +56,8 @@ fn start(args: RunArgs, matches: &ArgMatches, command: Command) -> Result<ExitCo
     let stop = stop_on_ctrl_c();
     let gpu = common.gpu()?;
     let session = pollster::block_on(Session::create(&gpu, config, lanes, &out, &command_line()))?;
-    run(session, &gpu, &common, command, (!no_landscape).then_some(None), &stop)
+    let measure = |dir: &Path| landscape::update(dir, Some(&gpu), &common, None, &stop);
+    run(session, &gpu, &common, command, &stop, (!no_landscape).then_some(measure))
 }
 
 /// The configuration that flags override: that of `--config`, or the defaults.
@@ -127,15 +129,14 @@ pub fn default_folder(config: &Config, kind: &str) -> PathBuf {
     (1..).map(path).find(|path| !path.exists()).unwrap_or_else(|| path(1))
 }
 
-/// Trains, measures the landscape where it is asked for (with the place of the data, where it is not that of the record),
-/// and writes the report.
+/// Trains, has the landscape measured where there is somebody to do it, and writes the report.
 fn run(
     mut session: Session,
     gpu: &Gpu,
     common: &Common,
     command: Command,
-    landscape: Option<Option<&Path>>,
     stop: &AtomicBool,
+    measure: Option<impl FnOnce(&Path) -> Outcome>,
 ) -> Result<ExitCode> {
     let dir = session.folder().path().to_owned();
     let name = if command == Command::Train { "train" } else { "compare" };
@@ -162,7 +163,7 @@ fn run(
     }
     // Its buffers make room for those of the probes.
     drop(session);
-    let measured = landscape.map(|data_dir| landscape::update(&dir, Some(gpu), common, data_dir, stop));
+    let measured = measure.map_or(Outcome::Done, |measure| measure(&dir));
     let again =
         || format!("the run is complete, but not its report; when that is mended: lowland report {}", dir.display());
     let report = lowland_report::write_report(&dir).with_context(again)?;
@@ -175,7 +176,7 @@ fn run(
     } else {
         out(&format!("{}\nReport: {}", summary.to_text(), report.display()))?;
     }
-    Ok(landscape::exit_code(measured.unwrap_or(Outcome::Done)))
+    Ok(landscape::exit_code(measured))
 }
 
 /// Trains to the end (true) or until `stop` is raised (false; then all is saved).

@@ -70,7 +70,13 @@ impl<'a> Chart<'a> {
         let accuracies = points.iter().flat_map(|point| [point.train_accuracy, point.test_accuracy]);
         let least = accuracies.filter(|a| a.is_finite()).fold(1.0, f64::min);
         let floor = 100.0 * (5.0 * least - 0.1).floor().max(0.0) / 5.0;
-        Self { points, names, range, scale: HeightScale::of(losses, None, None).unwrap_or_default(), floor }
+        let mut scale = HeightScale::of(losses, None, None).unwrap_or_default();
+        // One loss along the whole line lies in the middle of some range.
+        if scale.high - scale.low < 2e-3 * scale.low.abs() && !scale.log {
+            let around = 0.1 * scale.low.abs();
+            (scale.low, scale.high) = (scale.low - around, scale.high + around);
+        }
+        Self { points, names, range, scale, floor }
     }
 
     fn frame(&self, area: [f64; 4], size: (f64, f64), y: (f64, f64)) -> Frame {
@@ -150,7 +156,7 @@ impl<'a> Chart<'a> {
     }
 
     fn legend(&self, frame: &Frame) -> String {
-        let [left, _, width, _] = frame.area;
+        let [left, top, width, height] = frame.area;
         let y = 0.375 * frame.area[1];
         let mut svg = format!(
             "<path class=\"a\" d=\"M{0} {y}h30\"/><text class=\"na\" x=\"{1}\" y=\"{2}\">training set</text>\
@@ -166,8 +172,8 @@ impl<'a> Chart<'a> {
             let _ = write!(
                 svg,
                 "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">not finite at {lost} of {} points</text>",
-                left + width,
-                y + 4.5,
+                left + width - 10.0,
+                top + height - 10.0,
                 self.points.len()
             );
         }

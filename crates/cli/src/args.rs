@@ -28,13 +28,13 @@ pub enum Command {
         allow_negative_numbers = true,
         after_help = "Example: lowland train --data mnist --model mlp:256,128 --schedule cosine --epochs 3"
     )]
-    Train(TrainArgs),
+    Train(RunArgs),
     /// Train several optimizers side by side: same initial weights, same batches, same labels
     #[command(
         allow_negative_numbers = true,
         after_help = "Example: lowland compare --data fashion-sample --label-noise 0.4 --model mlp:128 --lr 0.02 --rho 0.2 --seeds 3 --equal-compute"
     )]
-    Compare(TrainArgs),
+    Compare(RunArgs),
     /// Train a grid over any flags, seeds included, and show it as one table and one picture
     #[command(
         allow_negative_numbers = true,
@@ -112,6 +112,15 @@ pub struct TrainArgs {
     pub config_file: Option<PathBuf>,
     #[command(flatten)]
     pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub train: TrainArgs,
+    /// Leave the landscape of the solutions out of the report
+    #[arg(long, help_heading = "Output")]
+    pub no_landscape: bool,
 }
 
 #[derive(Debug, Args)]
@@ -308,6 +317,9 @@ pub struct ReportArgs {
     /// What the page of a sweep shows, see sweep [default: what it was made with]
     #[arg(long, value_name = "METRIC")]
     pub metric: Option<Metric>,
+    /// Take the landscape as it lies in the folder of a run, and measure none
+    #[arg(long)]
+    pub no_landscape: bool,
     #[command(flatten)]
     pub common: Common,
 }

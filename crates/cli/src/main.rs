@@ -8,6 +8,7 @@ mod bench;
 mod checkpoint;
 mod doctor;
 mod eval;
+mod landscape;
 mod print;
 mod probe;
 mod progress;

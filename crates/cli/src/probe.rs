@@ -1,7 +1,7 @@
 //! `lowland probe KIND FILE...`.
 
 mod files;
-mod pictures;
+pub mod pictures;
 
 use crate::args::{
     Bn, Directions, InterpolateArgs, ProbeArgs, ProbeCommon, ProbeKind, SharpnessArgs, SplitName, SurfaceArgs, given,
@@ -276,7 +276,7 @@ fn extend(document: &mut Value, more: Value) {
 }
 
 /// Writes each float that came from an f32 as the shortest decimal that reads back to it.
-fn shortest(document: &mut Value) {
+pub fn shortest(document: &mut Value) {
     match document {
         Value::Number(n) if n.is_f64() => {
             let value = n.as_f64().unwrap_or_default();
@@ -290,7 +290,7 @@ fn shortest(document: &mut Value) {
     }
 }
 
-fn line_csv(line: &Line) -> String {
+pub fn line_csv(line: &Line) -> String {
     let mut csv = String::from("alpha,loss,accuracy,train_loss,train_accuracy,test_loss,test_accuracy\n");
     for row in &line.rows {
         let values = [row.loss, row.accuracy, row.train_loss, row.train_accuracy, row.test_loss, row.test_accuracy];
@@ -299,7 +299,7 @@ fn line_csv(line: &Line) -> String {
     csv
 }
 
-fn surface_csv(surface: &Surface) -> String {
+pub fn surface_csv(surface: &Surface) -> String {
     let mut csv = String::from("x,y,loss,accuracy\n");
     for (y, (losses, accuracies)) in surface.y.iter().zip(surface.loss.iter().zip(&surface.accuracy)) {
         for (x, (loss, accuracy)) in surface.x.iter().zip(losses.iter().zip(accuracies)) {

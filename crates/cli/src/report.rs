@@ -1,6 +1,7 @@
 //! `lowland report`.
 
 use crate::args::ReportArgs;
+use crate::landscape::{self, Outcome};
 use crate::print::out;
 use anyhow::Result;
 use lowland::Error;
@@ -14,6 +15,7 @@ pub fn report(args: &ReportArgs) -> Result<ExitCode> {
         let dir = args.dir.display();
         return Err(Error::input(format!("{dir} is no sweep; --metric is what the page of a sweep shows.")).into());
     }
+    let mut measured = Outcome::Done;
     let (text, mut document, path) = match kind {
         FolderKind::Sweep => {
             // Read before anything is written: what cannot be read is bad input.
@@ -27,6 +29,10 @@ pub fn report(args: &ReportArgs) -> Result<ExitCode> {
         }
         FolderKind::Run => {
             let summary = lowland_report::summarize(&args.dir).map_err(input)?;
+            if !args.no_landscape {
+                let stop = crate::train::stop_on_ctrl_c();
+                measured = landscape::update(&args.dir, None, &args.common, None, &stop);
+            }
             let path = lowland_report::write_report(&args.dir)?;
             (summary.to_text(), serde_json::to_value(&summary)?, path)
         }
@@ -37,5 +43,5 @@ pub fn report(args: &ReportArgs) -> Result<ExitCode> {
     } else {
         out(&format!("{text}\nReport: {}", path.display()))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(landscape::exit_code(measured))
 }

@@ -1,6 +1,7 @@
 //! `lowland train` and `lowland compare`.
 
-use crate::args::{Common, TrainArgs, given};
+use crate::args::{Common, RunArgs, TrainArgs, given};
+use crate::landscape::{self, Outcome};
 use crate::print::{out, quoted, say};
 use crate::progress::Display;
 use anyhow::{Context as _, Result};
@@ -19,16 +20,17 @@ use std::time::Duration;
 /// How long one submission keeps the device busy: long enough to make its cost small, short enough to answer Ctrl-C.
 pub const CHUNK: Duration = Duration::from_millis(50);
 
-pub fn train(args: TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
+pub fn train(args: RunArgs, matches: &ArgMatches) -> Result<ExitCode> {
     start(args, matches, Command::Train)
 }
 
-pub fn compare(args: TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
+pub fn compare(args: RunArgs, matches: &ArgMatches) -> Result<ExitCode> {
     start(args, matches, Command::Compare)
 }
 
-fn start(args: TrainArgs, matches: &ArgMatches, command: Command) -> Result<ExitCode> {
-    let TrainArgs { config, out, resume, config_file, common } = args;
+fn start(args: RunArgs, matches: &ArgMatches, command: Command) -> Result<ExitCode> {
+    let RunArgs { train, no_landscape } = args;
+    let TrainArgs { config, out, resume, config_file, common } = train;
     config.check()?;
     let changes = given(&config, matches);
     if let Some(dir) = resume {
@@ -38,7 +40,8 @@ fn start(args: TrainArgs, matches: &ArgMatches, command: Command) -> Result<Exit
         let gpu = common.gpu()?;
         let data_dir = changes.contains_key("data_dir").then_some(config.data_dir.as_path());
         let session = pollster::block_on(Session::resume(&gpu, &dir, data_dir))?;
-        return run(session, &gpu, &common, command, &stop);
+        let measure = |dir: &Path| landscape::update(dir, Some(&gpu), &common, data_dir, &stop);
+        return run(session, &gpu, &common, command, &stop, (!no_landscape).then_some(measure));
     }
     let mut config = base_config(config_file.as_deref())?.with(changes, "the flags")?;
     if command == Command::Train && config.optimizer.is_none() {
@@ -53,7 +56,8 @@ fn start(args: TrainArgs, matches: &ArgMatches, command: Command) -> Result<Exit
     let stop = stop_on_ctrl_c();
     let gpu = common.gpu()?;
     let session = pollster::block_on(Session::create(&gpu, config, lanes, &out, &command_line()))?;
-    run(session, &gpu, &common, command, &stop)
+    let measure = |dir: &Path| landscape::update(dir, Some(&gpu), &common, None, &stop);
+    run(session, &gpu, &common, command, &stop, (!no_landscape).then_some(measure))
 }
 
 /// The configuration that flags override: that of `--config`, or the defaults.
@@ -94,7 +98,7 @@ pub fn command_line() -> String {
     let mut words = vec!["lowland".to_owned()];
     let mut skip_value = false;
     for word in std::env::args().skip(1) {
-        if std::mem::take(&mut skip_value) || word == "--quiet" || word == "--json" {
+        if std::mem::take(&mut skip_value) || ["--quiet", "--json", "--no-landscape"].contains(&word.as_str()) {
             continue;
         }
         if ["--out", "--adapter", "--data-dir"].iter().any(|flag| word == *flag) {
@@ -125,7 +129,15 @@ pub fn default_folder(config: &Config, kind: &str) -> PathBuf {
     (1..).map(path).find(|path| !path.exists()).unwrap_or_else(|| path(1))
 }
 
-fn run(mut session: Session, gpu: &Gpu, common: &Common, command: Command, stop: &AtomicBool) -> Result<ExitCode> {
+/// Trains, has the landscape measured where there is somebody to do it, and writes the report.
+fn run(
+    mut session: Session,
+    gpu: &Gpu,
+    common: &Common,
+    command: Command,
+    stop: &AtomicBool,
+    measure: Option<impl FnOnce(&Path) -> Outcome>,
+) -> Result<ExitCode> {
     let dir = session.folder().path().to_owned();
     let name = if command == Command::Train { "train" } else { "compare" };
     let mut display = Display::new(&session, gpu, common.quiet);
@@ -149,6 +161,9 @@ fn run(mut session: Session, gpu: &Gpu, common: &Common, command: Command, stop:
             return Ok(ExitCode::from(1));
         }
     }
+    // Its buffers make room for those of the probes.
+    drop(session);
+    let measured = measure.map_or(Outcome::Done, |measure| measure(&dir));
     let again =
         || format!("the run is complete, but not its report; when that is mended: lowland report {}", dir.display());
     let report = lowland_report::write_report(&dir).with_context(again)?;
@@ -161,7 +176,7 @@ fn run(mut session: Session, gpu: &Gpu, common: &Common, command: Command, stop:
     } else {
         out(&format!("{}\nReport: {}", summary.to_text(), report.display()))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(landscape::exit_code(measured))
 }
 
 /// Trains to the end (true) or until `stop` is raised (false; then all is saved).

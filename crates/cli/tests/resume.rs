@@ -116,7 +116,7 @@ fn cramped(dir: &Path, blocks: u32, args: &[&str]) -> Command {
     let program = command(dir, args);
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
-    shell.arg(program.get_program()).args(args).current_dir(dir);
+    shell.arg(program.get_program()).args(program.get_args()).current_dir(dir);
     shell.envs(program.get_envs().filter_map(|(key, value)| Some((key, value?))));
     shell.env("MESA_SHADER_CACHE_DISABLE", "true");
     shell

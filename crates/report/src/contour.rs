@@ -34,19 +34,49 @@ const PER_LINE: usize = 2;
 impl Contour<'_> {
     /// The picture as an SVG element that stands alone.
     pub fn to_svg(&self) -> String {
-        let (x, y) = (self.x, self.y);
+        let [left, top, width, height] = [70.0, 46.0, 480.0, 480.0];
+        let frame = self.frame([left, top, width, height], (690.0, 590.0));
+        let title =
+            format!("<text class=\"t\" x=\"{left}\" y=\"28\" font-weight=\"600\">{}</text>", escape(self.title));
+        let mut bar = self.bar(left + width + 28.0, top, height);
+        if self.has_holes() {
+            let (x, y) = (left + width + 28.0, top + height + 14.0);
+            let _ = write!(
+                bar,
+                "<rect x=\"{x}\" y=\"{y}\" width=\"18\" height=\"14\" fill=\"url(#lh)\"/><text x=\"{:.1}\" y=\"{:.1}\">not finite</text>",
+                x + 25.0,
+                y + 12.0
+            );
+        }
+        self.draw(&frame, "", &(title + &bar))
+    }
+
+    /// The picture for a page that has title and bar elsewhere; `id` tells it from others there.
+    pub(crate) fn plate(&self, id: &str) -> String {
+        self.draw(&self.frame([70.0, 10.0, 390.0, 390.0], (470.0, 450.0)), id, "")
+    }
+
+    fn frame(&self, area: [f64; 4], size: (f64, f64)) -> Frame {
         let range = |places: &[f64]| (places[0], places[places.len() - 1]);
-        let frame = Frame { x: range(x), y: range(y), area: [70.0, 46.0, 480.0, 480.0], size: (690.0, 590.0) };
+        Frame { x: range(self.x), y: range(self.y), area, size }
+    }
+
+    fn has_holes(&self) -> bool {
+        self.losses.iter().any(|loss| !loss.is_finite())
+    }
+
+    /// The surface in `frame`, with what stands `around` it.
+    fn draw(&self, frame: &Frame, id: &str, around: &str) -> String {
+        let (x, y) = (self.x, self.y);
         let heights: Vec<f64> = self.losses.iter().map(|loss| self.scale.height(*loss)).collect();
         let field = Field { x, y, values: &heights };
         let [left, top, width, height] = frame.area;
         let mut svg = format!(
-            "<defs><clipPath id=\"lc\"><rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/></clipPath>\
-             <pattern id=\"lh\" width=\"9\" height=\"9\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
+            "<defs><clipPath id=\"lc{id}\"><rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/></clipPath>\
+             <pattern id=\"lh{id}\" width=\"9\" height=\"9\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
              <rect width=\"9\" height=\"9\" fill=\"#f6dcdc\"/><rect width=\"3\" height=\"9\" fill=\"#b3202a\"/></pattern></defs>\
-             <text class=\"t\" x=\"{left}\" y=\"28\" font-weight=\"600\">{}</text><g clip-path=\"url(#lc)\">\
-             <rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"url(#lh)\"/>",
-            escape(self.title)
+             {around}<g clip-path=\"url(#lc{id})\">\
+             <rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"url(#lh{id})\"/>"
         );
         for band in 0..BANDS {
             let level = if band == 0 { -1e-9 } else { band as f64 / BANDS as f64 };
@@ -90,16 +120,6 @@ impl Contour<'_> {
                 escape(name)
             );
         }
-        svg.push_str(&self.bar(left + width + 28.0, top, height));
-        if heights.iter().any(|h| h.is_nan()) {
-            let (x, y) = (left + width + 28.0, top + height + 14.0);
-            let _ = write!(
-                svg,
-                "<rect x=\"{x}\" y=\"{y}\" width=\"18\" height=\"14\" fill=\"url(#lh)\"/><text x=\"{:.1}\" y=\"{:.1}\">not finite</text>",
-                x + 25.0,
-                y + 12.0
-            );
-        }
         let what = format!("Contours of the loss: {}", self.title);
         frame.svg(&what, &svg)
     }
@@ -128,6 +148,34 @@ impl Contour<'_> {
         let _ = write!(svg, "<text class=\"t\" x=\"{x}\" y=\"{:.1}\">loss</text>", top - 12.0);
         svg
     }
+}
+
+/// The colours of a scale from left to right, with their losses: for pictures beside each other.
+pub(crate) fn colour_bar(scale: &HeightScale) -> String {
+    let frame = Frame { x: (0.0, 1.0), y: (0.0, 1.0), area: [46.0, 6.0, 396.0, 16.0], size: (470.0, 48.0) };
+    let [left, top, width, height] = frame.area;
+    let step = width / BANDS as f64;
+    let mut svg = String::new();
+    for band in 0..BANDS {
+        let (x, fill) = (left + step * band as f64, hex((band as f64 + 0.5) / BANDS as f64));
+        let _ = write!(
+            svg,
+            "<rect x=\"{x:.2}\" y=\"{top}\" width=\"{:.2}\" height=\"{height}\" fill=\"{fill}\"/>",
+            step + 0.3
+        );
+    }
+    let _ = write!(svg, "<rect class=\"f\" x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/>");
+    for (loss, text) in scale.ticks() {
+        let x = left + width * scale.height(loss);
+        let bottom = top + height;
+        let _ = write!(
+            svg,
+            "<path class=\"f\" d=\"M{x:.1} {bottom}v5\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{text}</text>",
+            bottom + 19.0
+        );
+    }
+    let _ = write!(svg, "<text class=\"t\" x=\"{}\" y=\"{}\" text-anchor=\"end\">loss</text>", left - 10.0, top + 13.0);
+    frame.svg("Colours of the losses", &svg)
 }
 
 pub(crate) fn hex(height: f64) -> String {

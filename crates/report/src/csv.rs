@@ -21,12 +21,14 @@ pub struct Csv {
 impl Csv {
     /// Opens `dir/file` and reads the names of its columns.
     pub fn open(dir: &Path, file: &'static str) -> Result<Self> {
-        let path = dir.join(file);
+        Self::open_file(dir.join(file), || Error::NotARun { dir: dir.to_owned(), file })
+    }
+
+    /// Opens `path` and reads the names of its columns; `missing` is the error where there is no such file.
+    pub fn open_file(path: PathBuf, missing: impl FnOnce() -> Error) -> Result<Self> {
         let reader = match File::open(&path) {
             Ok(opened) => BufReader::with_capacity(1 << 16, opened),
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::NotARun { dir: dir.to_owned(), file });
-            }
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Err(missing()),
             Err(source) => return Err(Error::Io { path, source, advice: "Check that it may be read" }),
         };
         let (buffer, fields) = (Vec::new(), Vec::new());

@@ -18,7 +18,7 @@ pub struct Frame {
 
 const STYLE: &str = "<style>.lf{--fi:#1d2127;--fq:#5b6470;--fg:#d8dce2;--fp:#fff;--fa:#0072b2;--fb:#d55e00;\
 font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}\
-@media (prefers-color-scheme:dark){.lf{--fi:#e8eaee;--fq:#a3abb6;--fg:#3a4048;--fp:#14171c;--fa:#56b4e9;--fb:#f0a03c}}\
+@media screen and (prefers-color-scheme:dark){.lf{--fi:#e8eaee;--fq:#a3abb6;--fg:#3a4048;--fp:#14171c;--fa:#56b4e9;--fb:#f0a03c}}\
 .lf text{fill:var(--fq);font-size:13px}.lf .t{fill:var(--fi);font-size:14px}.lf .g{stroke:var(--fg);fill:none}\
 .lf .f{stroke:var(--fq);fill:none}.lf .a{stroke:var(--fa);fill:none;stroke-width:2.4;stroke-linejoin:round}\
 .lf .b{stroke:var(--fb);fill:none;stroke-width:2.4;stroke-linejoin:round}.lf .d{stroke-dasharray:7 5}\
@@ -52,10 +52,10 @@ impl Frame {
         )
     }
 
-    /// Ticks and names of both axes, and the frame. `grid` draws lines at the ticks of y.
-    pub fn axes(&self, x_name: &str, y_name: &str, grid: bool) -> String {
+    /// Ticks and name of the x axis.
+    pub fn x_axis(&self, name: &str) -> String {
         let [left, top, width, height] = self.area;
-        let (right, bottom) = (left + width, top + height);
+        let bottom = top + height;
         let mut svg = String::new();
         for (value, text) in round_ticks(self.x, 6.0) {
             let (x, _) = self.place(value, self.y.0);
@@ -65,6 +65,21 @@ impl Frame {
                 bottom + 20.0
             );
         }
+        let _ = write!(
+            svg,
+            "<text class=\"t\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            left + 0.5 * width,
+            bottom + 42.0,
+            escape(name)
+        );
+        svg
+    }
+
+    /// Ticks and names of both axes, and the frame. `grid` draws lines at the ticks of y.
+    pub fn axes(&self, x_name: &str, y_name: &str, grid: bool) -> String {
+        let [left, top, width, height] = self.area;
+        let right = left + width;
+        let mut svg = self.x_axis(x_name);
         for (value, text) in round_ticks(self.y, 6.0) {
             let (_, y) = self.place(self.x.0, value);
             let mark = if grid {
@@ -79,14 +94,7 @@ impl Frame {
                 y + 4.5
             );
         }
-        let _ = write!(
-            svg,
-            "<rect class=\"f\" x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/>\
-             <text class=\"t\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-            left + 0.5 * width,
-            bottom + 42.0,
-            escape(x_name)
-        );
+        let _ = write!(svg, "<rect class=\"f\" x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/>");
         if !y_name.is_empty() {
             let (x, y) = (left - 48.0, top + 0.5 * height);
             let _ = write!(

@@ -20,31 +20,79 @@ pub struct InterpolationPoint {
 /// The line from the network `names[0]` (alpha 0) to `names[1]` (alpha 1), as an SVG element that stands alone. The axis of
 /// losses is logarithmic where they differ by more than 20 times.
 pub fn interpolation_svg(points: &[InterpolationPoint], names: [&str; 2]) -> String {
-    let (from, to) = match (points.first(), points.last()) {
-        (Some(first), Some(last)) if last.alpha > first.alpha => (first.alpha, last.alpha),
-        _ => (0.0, 1.0),
-    };
-    let losses = points.iter().flat_map(|point| [point.train_loss, point.test_loss]);
-    let scale = HeightScale::of(losses, None, None).unwrap_or(HeightScale { low: 0.0, high: 1.0, log: false });
+    let chart = Chart::new(points, names);
     let size = (690.0, 640.0);
-    let upper = Frame { x: (from, to), y: (-0.03, 1.03), area: [70.0, 64.0, 560.0, 300.0], size };
-    let accuracies = points.iter().flat_map(|point| [point.train_accuracy, point.test_accuracy]);
-    let least = accuracies.filter(|a| a.is_finite()).fold(1.0, f64::min);
-    let floor = 100.0 * (5.0 * least - 0.1).floor().max(0.0) / 5.0;
-    let lower = Frame { x: (from, to), y: (floor, 102.0), area: [70.0, 400.0, 560.0, 170.0], size };
-    let [left, top, width, height] = upper.area;
+    let upper = chart.frame([70.0, 64.0, 560.0, 300.0], size, (-0.03, 1.03));
+    let lower = chart.frame([70.0, 400.0, 560.0, 170.0], size, (chart.floor, 102.0));
+    let inside = [
+        chart.ends(&upper, true) + &chart.ends(&lower, false),
+        chart.losses(&upper),
+        chart.accuracies(&lower),
+        chart.legend(&upper),
+    ];
+    upper.svg(&chart.in_words("Loss and accuracy"), &inside.concat())
+}
 
-    let mut svg = String::new();
-    for frame in [&upper, &lower] {
-        for (alpha, _) in [(0.0, 0), (1.0, 1)].into_iter().filter(|(alpha, _)| (from..=to).contains(alpha)) {
-            let (x, _) = frame.place(alpha, 0.0);
-            let [_, top, _, height] = frame.area;
-            let _ = write!(svg, "<path class=\"f d\" stroke-opacity=\"0.6\" d=\"M{x:.1} {top}v{height}\"/>");
+/// The losses and the accuracies as pictures by themselves, for a page.
+pub(crate) fn interpolation_plates(points: &[InterpolationPoint], names: [&str; 2]) -> [String; 2] {
+    let chart = Chart::new(points, names);
+    let plate = |y| chart.frame([70.0, 56.0, 390.0, 236.0], (470.0, 342.0), y);
+    let (losses, accuracies) = (plate((-0.03, 1.03)), plate((chart.floor, 102.0)));
+    let of_losses = [chart.ends(&losses, true), chart.losses(&losses), losses.x_axis(ALPHA), chart.legend(&losses)];
+    let of_accuracies = [chart.ends(&accuracies, true), chart.accuracies(&accuracies), chart.legend(&accuracies)];
+    [
+        losses.svg(&chart.in_words("Loss"), &of_losses.concat()),
+        accuracies.svg(&chart.in_words("Accuracy"), &of_accuracies.concat()),
+    ]
+}
+
+const ALPHA: &str = "\u{3b1}";
+
+/// What both pictures have.
+struct Chart<'a> {
+    points: &'a [InterpolationPoint],
+    names: [&'a str; 2],
+    range: (f64, f64),
+    scale: HeightScale,
+    /// Where the axis of accuracies begins, in percent.
+    floor: f64,
+}
+
+type Value = fn(&InterpolationPoint) -> f64;
+
+impl<'a> Chart<'a> {
+    fn new(points: &'a [InterpolationPoint], names: [&'a str; 2]) -> Self {
+        let range = match (points.first(), points.last()) {
+            (Some(first), Some(last)) if last.alpha > first.alpha => (first.alpha, last.alpha),
+            _ => (0.0, 1.0),
+        };
+        let losses = points.iter().flat_map(|point| [point.train_loss, point.test_loss]);
+        let accuracies = points.iter().flat_map(|point| [point.train_accuracy, point.test_accuracy]);
+        let least = accuracies.filter(|a| a.is_finite()).fold(1.0, f64::min);
+        let floor = 100.0 * (5.0 * least - 0.1).floor().max(0.0) / 5.0;
+        let mut scale = HeightScale::of(losses, None, None).unwrap_or_default();
+        // One loss along the whole line lies in the middle of some range.
+        if scale.high - scale.low < 2e-3 * scale.low.abs() && !scale.log {
+            let around = 0.1 * scale.low.abs();
+            (scale.low, scale.high) = (scale.low - around, scale.high + around);
         }
+        Self { points, names, range, scale, floor }
     }
-    for (alpha, name) in [(0.0, names[0]), (1.0, names[1])] {
-        let (x, _) = upper.place(alpha, 0.0);
-        if (from..=to).contains(&alpha) {
+
+    fn frame(&self, area: [f64; 4], size: (f64, f64), y: (f64, f64)) -> Frame {
+        Frame { x: self.range, y, area, size }
+    }
+
+    /// Where the two networks are, with their names.
+    fn ends(&self, frame: &Frame, named: bool) -> String {
+        let [left, top, width, height] = frame.area;
+        let mut svg = String::new();
+        for (end, (alpha, name)) in [(0.0, self.names[0]), (1.0, self.names[1])].into_iter().enumerate() {
+            if !(self.range.0..=self.range.1).contains(&alpha) {
+                continue;
+            }
+            let (x, _) = frame.place(alpha, 0.0);
+            let _ = write!(svg, "<path class=\"f d\" stroke-opacity=\"0.6\" d=\"M{x:.1} {top}v{height}\"/>");
             let anchor = if x > left + 0.85 * width {
                 "end"
             } else if x < left + 0.15 * width {
@@ -52,64 +100,90 @@ pub fn interpolation_svg(points: &[InterpolationPoint], names: [&str; 2]) -> Str
             } else {
                 "middle"
             };
+            if named {
+                let _ = write!(
+                    svg,
+                    "<text class=\"t end-{end}\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+                    top - 10.0,
+                    escape(name)
+                );
+            }
+        }
+        svg
+    }
+
+    fn losses(&self, frame: &Frame) -> String {
+        let [left, top, width, height] = frame.area;
+        let mut svg = String::new();
+        let mut longest = 0;
+        for (loss, text) in self.scale.ticks() {
+            longest = longest.max(text.chars().count());
+            let (_, y) = frame.place(self.range.0, self.scale.height(loss));
             let _ = write!(
                 svg,
-                "<text class=\"t\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
-                top - 10.0,
-                escape(name)
+                "<path class=\"g\" d=\"M{left} {y:.1}h{width}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
+                left - 9.0,
+                y + 4.5
             );
         }
-    }
-    for (loss, text) in scale.ticks() {
-        let (_, y) = upper.place(from, scale.height(loss));
+        let middle = top + 0.5 * height;
+        let how = if self.scale.log { "loss (logarithmic)" } else { "loss" };
         let _ = write!(
             svg,
-            "<path class=\"g\" d=\"M{left} {y:.1}h{width}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
-            left - 9.0,
-            y + 4.5
+            "<rect class=\"f\" x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/>\
+             <text class=\"t\" transform=\"translate({:.1} {middle:.1}) rotate(-90)\" text-anchor=\"middle\">{how}</text>",
+            left - if longest > 4 { 60.0 } else { 48.0 }
         );
+        let heights = [(|p| p.train_loss) as Value, |p| p.test_loss];
+        svg + &self.lines(frame, heights, |loss| self.scale.height(loss))
     }
-    let middle = top + 0.5 * height;
-    let how = if scale.log { "loss (logarithmic)" } else { "loss" };
-    let _ = write!(
-        svg,
-        "<rect class=\"f\" x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/>\
-         <text class=\"t\" transform=\"translate({:.1} {middle:.1}) rotate(-90)\" text-anchor=\"middle\">{how}</text>",
-        left - 48.0
-    );
-    svg.push_str(&lower.axes("\u{3b1}", "accuracy, %", true));
-    type Value = fn(&InterpolationPoint) -> f64;
-    let lines: [(&str, Value, Value); 2] =
-        [("a", |p| p.train_loss, |p| p.train_accuracy), ("b d", |p| p.test_loss, |p| p.test_accuracy)];
-    for (class, loss, accuracy) in lines {
-        let above = points.iter().map(|p| (p.alpha, scale.height(loss(p))));
-        let below = points.iter().map(|p| (p.alpha, 100.0 * accuracy(p)));
-        for (frame, line) in [(&upper, above.collect::<Vec<_>>()), (&lower, below.collect())] {
+
+    fn accuracies(&self, frame: &Frame) -> String {
+        let values = [(|p| p.train_accuracy) as Value, |p| p.test_accuracy];
+        frame.axes(ALPHA, "accuracy, %", true) + &self.lines(frame, values, |accuracy| 100.0 * accuracy)
+    }
+
+    /// Training and test set, with gaps where they are not finite.
+    fn lines(&self, frame: &Frame, values: [Value; 2], place: impl Fn(f64) -> f64) -> String {
+        let mut svg = String::new();
+        for (class, value) in ["a", "b d"].iter().zip(values) {
+            let line: Vec<_> = self.points.iter().map(|p| (p.alpha, place(value(p)))).collect();
             let runs = line.split(|(_, y)| !y.is_finite()).filter(|run| !run.is_empty());
             let d: String = runs.map(|run| frame.path(run)).collect();
             let _ = write!(svg, "<path class=\"{class}\" d=\"{d}\"/>");
         }
+        svg
     }
-    let _ = write!(
-        svg,
-        "<path class=\"a\" d=\"M{0} 24h30\"/><text class=\"na\" x=\"{1}\" y=\"28.5\">training set</text>\
-         <path class=\"b d\" d=\"M{2} 24h30\"/><text class=\"nb\" x=\"{3}\" y=\"28.5\">test set</text>",
-        left,
-        left + 38.0,
-        left + 150.0,
-        left + 188.0
-    );
-    let lost = points.iter().filter(|p| !p.train_loss.is_finite() || !p.test_loss.is_finite()).count();
-    if lost > 0 {
-        let _ = write!(
-            svg,
-            "<text x=\"{}\" y=\"28.5\" text-anchor=\"end\">not finite at {lost} of {} points</text>",
-            left + width,
-            points.len()
+
+    fn legend(&self, frame: &Frame) -> String {
+        let [left, top, width, height] = frame.area;
+        let y = 0.375 * frame.area[1];
+        let mut svg = format!(
+            "<path class=\"a\" d=\"M{0} {y}h30\"/><text class=\"na\" x=\"{1}\" y=\"{2}\">training set</text>\
+             <path class=\"b d\" d=\"M{3} {y}h30\"/><text class=\"nb\" x=\"{4}\" y=\"{2}\">test set</text>",
+            left,
+            left + 38.0,
+            y + 4.5,
+            left + 150.0,
+            left + 188.0
         );
+        let lost = self.points.iter().filter(|p| !p.train_loss.is_finite() || !p.test_loss.is_finite()).count();
+        if lost > 0 {
+            let _ = write!(
+                svg,
+                "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">not finite at {lost} of {} points</text>",
+                left + width - 10.0,
+                top + height - 10.0,
+                self.points.len()
+            );
+        }
+        svg
     }
-    let ends = format!("from {} to {}", short(scale.low), short(scale.high));
-    upper.svg(&format!("Loss and accuracy on the line from {} to {}: losses {ends}", names[0], names[1]), &svg)
+
+    fn in_words(&self, what: &str) -> String {
+        let (low, high) = (short(self.scale.low), short(self.scale.high));
+        format!("{what} on the line from {} to {}: losses from {low} to {high}", self.names[0], self.names[1])
+    }
 }
 
 #[cfg(test)]

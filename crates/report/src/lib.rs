@@ -1,6 +1,7 @@
 //! A run folder becomes one self-contained HTML page, and the table that the program prints.
 //!
-//! The crate reads files and nothing else: `config.json`, `metrics.csv`, `eval.csv` and, where there is one, `notes.json`.
+//! The crate reads files and nothing else: `config.json`, `metrics.csv`, `eval.csv` and, where there are some, `notes.json`
+//! and the folder `landscape`.
 //! The walk of the data is `read` (files to rows) to `summary` (rows to estimates and sentences) to `text` (a table
 //! for the terminal) and `html` (the page, with the pictures of `charts`). A sweep (`sweep.json` and several run folders)
 //! has the same walk in `sweep`; `scatter` sets SGD against SAM over the runs of a folder.
@@ -28,6 +29,7 @@ mod figure;
 mod html;
 mod interpolation;
 mod isolines;
+mod landscape;
 mod lanes;
 mod read;
 mod relief;
@@ -96,7 +98,13 @@ pub fn summarize(dir: &Path) -> Result<Summary> {
 /// The report of a run folder as the text of one self-contained HTML page.
 pub fn render(dir: &Path) -> Result<String> {
     let run = read::Run::read(dir)?;
-    html::page(&run, &Summary::of(&run))
+    let mut summary = Summary::of(&run);
+    // A run is worth reporting without it.
+    let landscape = landscape::read(dir).unwrap_or_else(|damage| {
+        summary.notices.push(format!("The landscape was left out: {damage}."));
+        None
+    });
+    html::page(&run, &summary, landscape.as_ref())
 }
 
 /// Writes `report.html` into the run folder, by a temporary file and one rename, and returns its path.

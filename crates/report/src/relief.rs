@@ -22,22 +22,37 @@ pub struct ReliefLabels<'a> {
 }
 
 const STYLE: &str = "<style>.lr{--ri:#1d2127;--rq:#5b6470;font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}\
-@media (prefers-color-scheme:dark){.lr{--ri:#e8eaee;--rq:#a3abb6}}\
+@media screen and (prefers-color-scheme:dark){.lr{--ri:#e8eaee;--rq:#a3abb6}.lr .on-light{display:none}}\
+@media print{.lr .on-dark{display:none}}@media (prefers-color-scheme:light){.lr .on-dark{display:none}}\
 .lr text{fill:var(--rq);font-size:25px}.lr .t{fill:var(--ri);font-size:28px}.lr path{stroke:var(--rq);stroke-width:1.6}</style>";
 
 /// The picture and its labels as an SVG element that stands alone, on whatever background it lies.
 pub fn relief_svg(png: &[u8], labels: &ReliefLabels<'_>) -> String {
+    let title = format!("<text class=\"t\" x=\"40\" y=\"52\" font-weight=\"600\">{}</text>", escape(labels.title));
+    draw(&[("", png)], labels, 0.0, &title)
+}
+
+/// The picture for a page that has its title elsewhere, in a version for light ground and one for dark.
+pub(crate) fn plate([light, dark]: [&[u8]; 2], labels: &ReliefLabels<'_>) -> String {
+    draw(&[(" class=\"on-light\"", light), (" class=\"on-dark\"", dark)], labels, 0.1 * labels.size.1, "")
+}
+
+/// `pictures` with their classes, from `top` on.
+fn draw(pictures: &[(&str, &[u8])], labels: &ReliefLabels<'_>, top: f64, around: &str) -> String {
     let (width, height) = labels.size;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"lr\" viewBox=\"0 0 {width} {height}\" width=\"{:.0}\" \
-         height=\"{:.0}\" role=\"img\" aria-label=\"The loss as a landscape: {title}\">{STYLE}\
-         <image width=\"{width}\" height=\"{height}\" href=\"data:image/png;base64,{}\"/>\
-         <text class=\"t\" x=\"40\" y=\"52\" font-weight=\"600\">{title}</text>",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"lr\" viewBox=\"0 {top} {width} {}\" width=\"{:.0}\" \
+         height=\"{:.0}\" role=\"img\" aria-label=\"The loss as a landscape: {}\">{STYLE}{around}",
+        height - top,
         0.5 * width,
-        0.5 * height,
-        base64(png),
-        title = escape(labels.title)
+        0.5 * (height - top),
+        escape(labels.title)
     );
+    for (class, png) in pictures {
+        let data = base64(png);
+        let _ =
+            write!(svg, "<image{class} width=\"{width}\" height=\"{height}\" href=\"data:image/png;base64,{data}\"/>");
+    }
     let mut lowest = labels.heights.first().map_or([0.0; 2], |(place, _)| *place);
     for ([x, y], text) in &labels.heights {
         let _ = write!(

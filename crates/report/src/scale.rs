@@ -17,6 +17,13 @@ pub struct HeightScale {
 /// Where the range is wider than this, heights follow the logarithm unless told otherwise.
 const WIDE: f64 = 20.0;
 
+/// From 0 to 1, for surfaces of which nothing is finite: there is nothing to scale.
+impl Default for HeightScale {
+    fn default() -> Self {
+        Self { low: 0.0, high: 1.0, log: false }
+    }
+}
+
 impl HeightScale {
     /// A scale for all finite losses, cut off at `cap`. Without a choice it is logarithmic where losses differ by more than
     /// 20 times. `None` where no loss is finite.

@@ -259,6 +259,122 @@ fn one_lane_and_many_lanes_make_a_page() {
     }
 }
 
+/// A landscape of two networks.
+fn landscape(dir: &Path, losses: impl Fn(&str, f64, f64) -> f64) {
+    let dir = dir.join("landscape");
+    std::fs::create_dir(&dir).unwrap();
+    let mut line = "alpha,loss,accuracy,train_loss,train_accuracy,test_loss,test_accuracy\n".to_owned();
+    for i in 0..21 {
+        let alpha = -0.5 + 0.1 * f64::from(i);
+        line += &format!("{alpha},1,0.5,{},0.6,{},0.5\n", 1.0 + alpha * alpha, 2.0 + alpha);
+    }
+    std::fs::write(dir.join("line.csv"), line).unwrap();
+    for label in ["sgd", "sam"] {
+        let mut csv = "x,y,loss,accuracy\n".to_owned();
+        for (x, y) in (0..25).map(|i| (f64::from(i % 5) / 2.0 - 1.0, f64::from(i / 5) / 2.0 - 1.0)) {
+            csv += &format!("{x},{y},{},0.5\n", losses(label, x, y));
+        }
+        std::fs::write(dir.join(format!("surface-{label}.csv")), csv).unwrap();
+        for ground in ["light", "dark"] {
+            std::fs::write(dir.join(format!("relief-{label}-{ground}.png")), "no picture").unwrap();
+        }
+    }
+    let sharpness = [
+        "optimizer,seed,examples,rho,p,loss,sam_loss,sharpness,grad_norm",
+        "sgd,0,500,0.2,2,1,1.5,0.5,1",
+        "sgd,1,500,0.2,2,1,1.7,0.7,1",
+        "sam,0,500,0.2,2,1,1.1,0.1,1",
+        "sam,1,500,0.2,2,NaN,NaN,NaN,NaN\n",
+    ];
+    std::fs::write(dir.join("sharpness.csv"), sharpness.join("\n")).unwrap();
+    let surface = |label: &str| {
+        let pictures = ["light", "dark"].map(|ground| format!("relief-{label}-{ground}.png"));
+        serde_json::json!({"label": label, "file": format!("surface-{label}.csv"), "pictures": pictures})
+    };
+    let record = serde_json::json!({
+        "version": 1,
+        "seed": 0,
+        "train_examples": 500,
+        "train_examples_of": 1800,
+        "test_examples": 400,
+        "test_examples_of": 400,
+        "line": {"from": "sgd", "to": "sam", "bn": "recompute"},
+        "surfaces": {"grid": 5, "range": 1.0, "direction_seed": 7, "list": [surface("sgd"), surface("sam")]},
+        "relief": {
+            "size": [900, 720],
+            "heights": [[[100.0, 480.0], "0.5"]],
+            "middles": [[300.0, 580.0], [660.0, 535.0]],
+            "corners": [[114.0, 489.0], [529.0, 696.0], [758.0, 413.0]]
+        },
+        "sharpness": {"rho": 0.2, "p": 2.0},
+    });
+    std::fs::write(dir.join("landscape.json"), record.to_string()).unwrap();
+}
+
+#[test]
+fn the_landscape_is_a_section_of_the_page() {
+    let bowl = |label: &str, x: f64, y: f64| match label {
+        "sam" if x > 0.9 => f64::NAN,
+        _ => 0.5 + x * x + y * y,
+    };
+    let dir = folder(|dir| {
+        realistic(dir);
+        landscape(dir, bowl);
+    });
+    let page = render(dir.path()).unwrap();
+    let start = page.find("<section class=\"landscape\">").unwrap();
+    let section = &page[start..start + page[start..].find("</section>").unwrap()];
+    for words in [
+        "On the line from SGD to SAM",
+        "at 21 values of α",
+        "500 of 1,800 training examples",
+        "all 400 test examples",
+        "statistics are computed anew",
+        "direction seed 7, the same for both",
+        "5×5 points; one scale of colours and heights for both",
+        "The loss of SAM is not finite at 5 of 25 points",
+        "|e|<sub>2</sub> = 0.2",
+        "<b>0.600</b> <span class=\"half\">± 1.271</span>",
+        "<b>0.100</b> <small>1 not finite</small>",
+    ] {
+        assert!(section.contains(words), "no '{words}'");
+    }
+    assert_eq!(section.matches("class=\"lf\"").count(), 5, "two of the line, two contours, one bar");
+    assert_eq!(section.matches("data:image/png;base64,").count(), 4, "two views, each for light and dark");
+    for forbidden in ["http://", "https://", "src=", "<script", "@import", "NaN"] {
+        assert!(!section.contains(forbidden), "{forbidden}");
+    }
+    assert_eq!(page, render(dir.path()).unwrap(), "the same folder gives the same page");
+}
+
+#[test]
+fn a_flat_landscape_is_named_and_a_damaged_one_left_out() {
+    let dir = folder(|dir| {
+        known(dir);
+        landscape(dir, |label, x, _| if label == "sam" { 2.303 } else { 1.0 + x * x });
+    });
+    let page = render(dir.path()).unwrap();
+    assert!(page.contains("The surface of SAM is flat: its loss is 2.3 everywhere"));
+    let file = |name: &str| dir.path().join("landscape").join(name);
+    for (name, damage) in [
+        ("surface-sam.csv", "x,y,loss,accuracy\n0,0,1,1\n0,1,1,1\n"),
+        ("line.csv", "alpha,loss\n0,1\n"),
+        ("sharpness.csv", "optimizer,sharpness,loss,sam_loss\nsgd,1,x,1\n"),
+        ("landscape.json", r#"{"surfaces": {"list": [{"label": "sgd", "file": "../eval.csv"}]}}"#),
+        ("landscape.json", "{"),
+    ] {
+        let whole = std::fs::read(file(name)).unwrap();
+        std::fs::write(file(name), damage).unwrap();
+        let page = render(dir.path()).unwrap();
+        assert!(page.contains("The landscape was left out"), "{name}");
+        assert!(!page.contains("<section class=\"landscape\">"), "{name}");
+        std::fs::write(file(name), whole).unwrap();
+    }
+    // Nothing was measured to its end.
+    std::fs::remove_file(file("landscape.json")).unwrap();
+    assert!(!render(dir.path()).unwrap().contains("andscape was left out"));
+}
+
 /// Leaves a page to look at: `LOWLAND_REPORT_SAMPLE=DIR cargo test -p lowland-report sample`.
 #[test]
 fn sample_page_on_request() {

@@ -32,9 +32,7 @@ pub fn line(line: &Line, [a, b]: [&PathBuf; 2]) -> String {
 pub fn surfaces(gpu: &Gpu, folder: &Folder, surfaces: &[(String, Surface)], args: &SurfaceArgs) -> Result<()> {
     let losses = surfaces.iter().flat_map(|(_, surface)| surface.loss.iter().flatten());
     let log = args.height.map(|height| matches!(height, Height::Log));
-    let scale = HeightScale::of(losses.map(|loss| f64::from(*loss)), args.cap, log);
-    // Where nothing is finite there is nothing to scale, and everything is drawn as such.
-    let scale = scale.unwrap_or(HeightScale { low: 0.0, high: 1.0, log: false });
+    let scale = HeightScale::of(losses.map(|loss| f64::from(*loss)), args.cap, log).unwrap_or_default();
     let last = surfaces.len() - 1;
     for (i, (stem, surface)) in surfaces.iter().enumerate() {
         let points = surface.directions == "points";
@@ -54,27 +52,28 @@ pub fn surfaces(gpu: &Gpu, folder: &Folder, surfaces: &[(String, Surface)], args
         let png = png(&pollster::block_on(field.render(gpu, &camera))?)?;
         folder.write(&format!("{stem}-3d.png"), &png)?;
         // The labels' sizes are those of a picture of the usual size, which the SVG element scales.
-        let usual = Camera::default();
-        let at = |x: f32, y: f32, height: f32| usual.project(&field, [x, y, height]).map(f64::from);
-        let labels = ReliefLabels {
-            title: &title,
-            axes,
-            size: (usual.width as f64, usual.height as f64),
-            heights: scale
-                .ticks()
-                .into_iter()
-                .map(|(loss, text)| (at(-1.0, -1.0, scale.height(loss) as f32), text))
-                .collect(),
-            middles: [at(0.0, -1.0, 0.0), at(1.0, 0.0, 0.0)],
-            corners: [at(-1.0, -1.0, 0.0), at(1.0, -1.0, 0.0), at(1.0, 1.0, 0.0)],
-        };
+        let labels = ReliefLabels { title: &title, axes, ..labels(&Camera::default(), &field, &scale) };
         folder.write(&format!("{stem}-3d.svg"), relief_svg(&png, &labels).as_bytes())?;
     }
     Ok(())
 }
 
+/// Where what is written around a picture of `camera` goes.
+pub fn labels(camera: &Camera, field: &HeightField, scale: &HeightScale) -> ReliefLabels<'static> {
+    let at = |x: f32, y: f32, height: f32| camera.project(field, [x, y, height]).map(f64::from);
+    let ticks = scale.ticks().into_iter();
+    ReliefLabels {
+        title: "",
+        axes: ["direction 1", "direction 2"],
+        size: (camera.width as f64, camera.height as f64),
+        heights: ticks.map(|(loss, text)| (at(-1.0, -1.0, scale.height(loss) as f32), text)).collect(),
+        middles: [at(0.0, -1.0, 0.0), at(1.0, 0.0, 0.0)],
+        corners: [at(-1.0, -1.0, 0.0), at(1.0, -1.0, 0.0), at(1.0, 1.0, 0.0)],
+    }
+}
+
 /// The surface as heights by `scale`.
-fn height_field(surface: &Surface, losses: &[f64], scale: &HeightScale) -> HeightField {
+pub fn height_field(surface: &Surface, losses: &[f64], scale: &HeightScale) -> HeightField {
     let ends = |places: &[f64]| (places[0], places[places.len() - 1]);
     let across = |at: f64, (from, to): (f64, f64)| (2.0 * (at - from) / (to - from) - 1.0) as f32;
     let (x, y) = (ends(&surface.x), ends(&surface.y));
@@ -89,7 +88,7 @@ fn height_field(surface: &Surface, losses: &[f64], scale: &HeightScale) -> Heigh
     }
 }
 
-fn png(picture: &Picture) -> Result<Vec<u8>> {
+pub fn png(picture: &Picture) -> Result<Vec<u8>> {
     let failed = |e: png::EncodingError| Error::run(format!("a picture could not be written: {e}."));
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, picture.width as u32, picture.height as u32);

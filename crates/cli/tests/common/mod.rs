@@ -22,8 +22,17 @@ pub struct Ran {
     pub stderr: String,
 }
 
-/// The program with `args`, about to run in `dir`.
+/// The program with `args`, about to run in `dir`, without the landscape that a run ends with: it takes seconds.
 pub fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = command_with_landscape(dir, args);
+    if args.first().is_some_and(|first| ["train", "compare", "report"].contains(first)) {
+        command.arg("--no-landscape");
+    }
+    command
+}
+
+/// The program with `args` and nothing else, about to run in `dir`.
+pub fn command_with_landscape(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lowland"));
     command.args(args).current_dir(dir).stdin(Stdio::null());
     if std::env::var_os("XDG_RUNTIME_DIR").is_none() {

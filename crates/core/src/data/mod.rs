@@ -202,6 +202,16 @@ impl Shape {
     }
 }
 
+impl Dataset {
+    /// The data set with at most this many training and test examples, taken evenly spaced from first to last: a fair part
+    /// of files that are sorted by class, too. There is no validation part in it.
+    pub fn thinned(&self, train: usize, test: usize) -> Self {
+        let (train, test) = (self.train.thinned(train, self.shape), self.test.thinned(test, self.shape));
+        let Self { name, shape, classes, scaling, .. } = self;
+        Self { name: name.clone(), shape: *shape, classes: *classes, train, val: None, test, scaling: scaling.clone() }
+    }
+}
+
 impl Split {
     /// Number of examples.
     pub fn len(&self) -> usize {
@@ -211,6 +221,25 @@ impl Split {
     /// Whether there are no examples.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
+    }
+
+    /// At most `count` examples, evenly spaced.
+    fn thinned(&self, count: usize, shape: Shape) -> Self {
+        let (all, count, size) = (self.len(), count.min(self.len()), shape.len());
+        let chosen: Vec<usize> = (0..count).map(|i| i * all / count).collect();
+        let flipped: Vec<bool> = chosen.iter().filter_map(|i| self.flipped.get(*i).copied()).collect();
+        Self {
+            inputs: match &self.inputs {
+                Inputs::Bytes(v) => {
+                    Inputs::Bytes(chosen.iter().flat_map(|i| &v[i * size..][..size]).copied().collect())
+                }
+                Inputs::Floats(v) => {
+                    Inputs::Floats(chosen.iter().flat_map(|i| &v[i * size..][..size]).copied().collect())
+                }
+            },
+            labels: chosen.iter().map(|i| self.labels[*i]).collect(),
+            flipped: if flipped.contains(&true) { flipped } else { Vec::new() },
+        }
     }
 
     /// Cuts the examples from `at` on away and returns them.

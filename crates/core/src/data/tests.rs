@@ -177,3 +177,21 @@ proptest! {
         prop_assert_eq!(share(n, thousandths as f32 / 1_000.0), exact);
     }
 }
+
+#[test]
+fn a_thinned_set_is_spread_over_the_whole() {
+    let noisy = Config { label_noise: 0.5, val_fraction: 0.1, ..config("moons") };
+    let set = load(&noisy).unwrap();
+    let thin = set.thinned(60, 5_000);
+    assert_eq!((thin.train.len(), thin.test.len(), thin.val.is_none()), (60, 2_000, true));
+    assert_eq!((&thin.test, &thin.scaling), (&set.test, &set.scaling));
+    let values = |split: &Split, i: usize| match &split.inputs {
+        Inputs::Floats(values) => values[2 * i..][..2].to_vec(),
+        Inputs::Bytes(_) => panic!("points are floats"),
+    };
+    for i in 0..60 {
+        let from = 3 * i;
+        assert_eq!(values(&thin.train, i), values(&set.train, from));
+        assert_eq!((thin.train.labels[i], thin.train.flipped[i]), (set.train.labels[from], set.train.flipped[from]));
+    }
+}

@@ -1,5 +1,7 @@
 //! A rendered surface with the names that its renderer cannot write: losses along an edge of the box, and the axes.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write as _;
 
 use crate::html::escape;
@@ -49,7 +51,7 @@ fn draw(pictures: &[(&str, &[u8])], labels: &ReliefLabels<'_>, top: f64, around:
         escape(labels.title)
     );
     for (class, png) in pictures {
-        let data = base64(png);
+        let data = STANDARD.encode(png);
         let _ =
             write!(svg, "<image{class} width=\"{width}\" height=\"{height}\" href=\"data:image/png;base64,{data}\"/>");
     }
@@ -82,30 +84,4 @@ fn draw(pictures: &[(&str, &[u8])], labels: &ReliefLabels<'_>, top: f64, around:
     }
     svg.push_str("</svg>\n");
     svg
-}
-
-/// RFC 4648's base64.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let word = three.iter().enumerate().fold(0u32, |word, (i, byte)| word | u32::from(*byte) << (16 - 8 * i));
-        for digit in 0..4 {
-            let there = digit <= three.len();
-            text.push(if there { char::from(DIGITS[(word >> (18 - 6 * digit)) as usize & 63]) } else { '=' });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_that_of_the_standard() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
 }

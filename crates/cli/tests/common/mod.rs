@@ -184,3 +184,25 @@ pub fn assert_same_run(one: &Path, other: &Path) {
         assert!(*bytes == other[name], "{name} differs");
     }
 }
+
+/// `args` are bad: all of `words` are in the message, and `dir` is as it was.
+pub fn refused(dir: &Path, args: &[&str], words: &[&str]) {
+    let before = files(dir);
+    let ran = run(dir, args);
+    assert_refused(&ran, args, words);
+    assert!(files(dir) == before, "{args:?} left something behind");
+}
+
+/// It was refused so.
+pub fn assert_refused(ran: &Ran, args: &[&str], words: &[&str]) {
+    let Ran { code, stdout, stderr } = ran;
+    assert_eq!(*code, Some(2), "{args:?}: {stderr}");
+    assert!(stdout.is_empty(), "{args:?} prints {stdout}");
+    assert!(!stderr.contains("panicked") && !stderr.contains("RUST_BACKTRACE"), "{args:?}: {stderr}");
+    for word in words {
+        assert!(stderr.to_lowercase().contains(&word.to_lowercase()), "{args:?}: no '{word}' in: {stderr}");
+    }
+    // The argument parser adds its usage; what the program itself finds is one line.
+    let one = stderr.starts_with("lowland: ") && stderr.lines().count() == 1;
+    assert!(one || stderr.starts_with("error: "), "{args:?}: {stderr}");
+}

@@ -47,8 +47,8 @@ fn choose(slot: u32, i: u32) -> u32 {
   if p.order == FILE { return (step % p.examples * p.batch + i) % p.examples; }
   return step * p.batch + i;
 }
-fn scaled(value: f32, feature: u32) -> f32 {
-  let s = scaling[feature / p.pixels];
+fn scaled(value: f32, channel: u32) -> f32 {
+  let s = scaling[channel];
   return (value - s.x) * s.y;
 }
 fn draw(seed: u32, position: u32) {
@@ -75,19 +75,17 @@ fn source(pixel: u32) -> u32 {
   if flipped { place.x = size.x - 1 - place.x; }
   return u32(place.y) * p.width + u32(place.x);
 }
-fn feature(base: u32, index: u32) -> f32 {
-  if index >= p.features { return 0.0; }
-  if BYTES { return scaled(f32((data[base + index / 4u] >> (index % 4u * 8u)) & 255u), index); }
-  return scaled(bitcast<f32>(data[base + index]), index);
+fn stored(base: u32, index: u32) -> f32 {
+  if BYTES { return f32((data[base + index / 4u] >> (index % 4u * 8u)) & 255u); }
+  return bitcast<f32>(data[base + index]);
 }
 fn image_feature(base: u32, pixel: u32, channel: u32) -> f32 {
   if channel >= p.channels || pixel == CUT { return 0.0; }
-  if pixel == BLACK { return scaled(0.0, channel * p.pixels); }
-  return feature(base, channel * p.pixels + pixel);
+  if pixel == BLACK { return scaled(0.0, channel); }
+  return scaled(stored(base, channel * p.pixels + pixel), channel);
 }
 
 fn flat_feature(base: u32, index: u32) -> f32 {
-  if !AUGMENT { return feature(base, index); }
   return image_feature(base, source(index % p.pixels), index / p.pixels);
 }
 
@@ -108,13 +106,17 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
   let base = (example - p.piece_first) * p.example_words;
   if AUGMENT { draw(seeds.seed[wg.z].x, p.offset + i); }
   let o = wg.z * p.stride + i * p.example4;
+  let c4 = (p.channels + 3u) / 4u;
+  var pixel = begin / c4;                                    // of an image: f / c4 and f % c4 without a division each
+  var c = begin % c4;
   for (var f = begin; f < min(begin + CHUNK, p.example4); f++) {
     var v = vec4f(0.0);
     if IMAGE {
-      let c4 = (p.channels + 3u) / 4u;
-      let c = f % c4 * 4u;
-      let at = source(f / c4);
-      v = vec4f(image_feature(base, at, c), image_feature(base, at, c + 1u), image_feature(base, at, c + 2u), image_feature(base, at, c + 3u));
+      let at = source(pixel);
+      let first = 4u * c;
+      v = vec4f(image_feature(base, at, first), image_feature(base, at, first + 1u), image_feature(base, at, first + 2u), image_feature(base, at, first + 3u));
+      c++;
+      if c == c4 { c = 0u; pixel++; }
     } else if BYTES && !AUGMENT && p.pixels % 4u == 0u {
       let s = scaling[4u * f / p.pixels];                    // the four share a word and a channel
       v = (vec4f(unpack4xU8(data[base + f])) - s.x) * s.y;

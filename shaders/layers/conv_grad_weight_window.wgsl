@@ -21,17 +21,17 @@ var<private> sums: array<vec4f, 2>;                          // of dy
 var<private> a: array<vec4f, 36>;                            // [row][column]
 var<private> d: array<vec4f, 8>;                             // [pixel][output vec4]
 
-fn load(row: u32, column: u32, line: u32, line_ok: bool, ix: u32) {
-  let ok = line_ok && ix + column < g.in_width;              // left of the image it wraps and is large
-  a[row * WIDTH + column] = select(vec4f(0.0), x[select(0u, line + (ix + column) * g.in_channels4, ok)], ok);
+fn load(row: u32, column: u32, line: u32, line_ok: bool, in_x: u32) {
+  let ok = line_ok && in_x + column < g.in_width;              // left of the image it wraps and is large
+  a[row * WIDTH + column] = select(vec4f(0.0), x[select(0u, line + (in_x + column) * g.in_channels4, ok)], ok);
 }
-fn load_row(row: u32, image: u32, iy: u32, ix: u32) {
-  let ok = iy + row < g.in_height;
-  let line = image + (iy + row) * g.in_width * g.in_channels4;
-  load(row, 0u, line, ok, ix); load(row, 1u, line, ok, ix); load(row, 2u, line, ok, ix);
-  load(row, 3u, line, ok, ix); load(row, 4u, line, ok, ix); load(row, 5u, line, ok, ix);
-  if STRIDE > 1u { load(row, 6u, line, ok, ix); load(row, 7u, line, ok, ix); load(row, 8u, line, ok, ix); }
-  if STRIDE > 2u { load(row, 9u, line, ok, ix); load(row, 10u, line, ok, ix); load(row, 11u, line, ok, ix); }
+fn load_row(row: u32, image: u32, in_y: u32, in_x: u32) {
+  let ok = in_y + row < g.in_height;
+  let line = image + (in_y + row) * g.in_width * g.in_channels4;
+  load(row, 0u, line, ok, in_x); load(row, 1u, line, ok, in_x); load(row, 2u, line, ok, in_x);
+  load(row, 3u, line, ok, in_x); load(row, 4u, line, ok, in_x); load(row, 5u, line, ok, in_x);
+  if STRIDE > 1u { load(row, 6u, line, ok, in_x); load(row, 7u, line, ok, in_x); load(row, 8u, line, ok, in_x); }
+  if STRIDE > 2u { load(row, 9u, line, ok, in_x); load(row, 10u, line, ok, in_x); load(row, 11u, line, ok, in_x); }
 }
 fn load_gradient(i: u32, at: u32, beside: u32, left: u32) {
   let ok = i < left;

@@ -242,7 +242,11 @@ impl Landscape {
                 contour.plate(&format!("-{i}"))
             );
         }
-        let _ = writeln!(html, "<figure class=\"wide bar\"><div class=\"plate\">{}</div></figure>", colour_bar(&scale));
+        let bar = format!("<figure class=\"wide bar\"><div class=\"plate\">{}</div></figure>\n", colour_bar(&scale));
+        // Under the contours; both pictures of a single network are beside each other above it.
+        if several {
+            html.push_str(&bar);
+        }
         let place = self.places();
         for surface in &self.surfaces {
             if let (Some([light, dark]), Some(labels)) = (&surface.pictures, &place) {
@@ -256,6 +260,9 @@ impl Landscape {
                 );
             }
         }
+        if !several {
+            html.push_str(&bar);
+        }
         let of = &self.record["surfaces"];
         let grid = first.x.len();
         let statistics = if first.kept_statistics { " Batch norm keeps the statistics of the network." } else { "" };
@@ -267,7 +274,7 @@ impl Landscape {
             self.examples("train").trim_start_matches("all "),
             if self.number("train_examples") < self.number("train_examples_of") { ", evenly spaced," } else { "" },
             self.number("seed"),
-            of["direction_seed"],
+            of["direction_seed"].as_u64().unwrap_or(0),
             if several { ", the same for both" } else { "" },
             match (several, scale.log) {
                 (true, true) => "; one scale of colours and heights for both, logarithmic",

@@ -47,10 +47,14 @@ fn default_step(sam: bool) -> StepBench {
 }
 
 fn parse(model: &str, input: &str, classes: usize) -> lowland::Result<Model> {
-    let numbers: Option<Vec<usize>> = input.split('x').map(|n| n.parse().ok().filter(|n| *n > 0)).collect();
+    let numbers: Option<Vec<usize>> =
+        input.split('x').map(|n| n.parse().ok().filter(|n| (1..=65_536).contains(n))).collect();
     let Some([channels, height, width]) = numbers.as_deref() else {
         return Err(Error::input(format!("--input is '{input}'; write channels, height and width, as in 3x32x32.")));
     };
+    if channels * height * width > 1 << 26 {
+        return Err(Error::input(format!("--input {input} has more than 2^26 values; take a smaller one.")));
+    }
     if !(2..=65_536).contains(&classes) {
         return Err(Error::input(format!("--classes is {classes}; it must be from 2 to 65536.")));
     }

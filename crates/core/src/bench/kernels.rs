@@ -30,7 +30,7 @@ pub struct KernelTime {
 /// # Errors
 /// As for [`StepBench::run`].
 pub async fn time_kernels(gpu: &Gpu, model: &Model, bench: &StepBench, peaks: &Peaks) -> Result<Vec<KernelTime>> {
-    let data = super::dataset(model, bench.batch);
+    let data = super::dataset(model, bench.batch)?;
     let plan = Trainer::plan(model, &data, &bench.setup(1), gpu.family(), gpu.max_binding())?;
     let dispatches: Vec<Dispatch> = plan.step_dispatches();
     let segments: Vec<Vec<Dispatch>> = dispatches.iter().map(|dispatch| vec![dispatch.clone()]).collect();

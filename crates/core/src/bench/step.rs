@@ -1,7 +1,6 @@
 //! Whole training steps on random data that lies on the device.
 
 use super::{Peaks, median};
-use crate::Result;
 use crate::config::{Augment, Config, Order, Schedule as Shape};
 use crate::data::{Dataset, Inputs, Scaling, Shape as Example, Split};
 use crate::gpu::Gpu;
@@ -9,6 +8,7 @@ use crate::model::Model;
 use crate::optim::{Ascent, BaseStep, Epochs, Optimizer, Schedule, Sgd};
 use crate::rng::{Rng, Stream};
 use crate::train::{Lane, Setup, Trainer};
+use crate::{Error, Result};
 use web_time::{Duration, Instant};
 
 /// A network in training: learning rate 0.05, momentum 0.9, decay 5e-4, rho 0.05.
@@ -64,7 +64,16 @@ pub struct Steps<'a> {
 }
 
 /// Random inputs in [-1, 1) and labels, two batches of them.
-pub fn dataset(model: &Model, batch: usize) -> Dataset {
+///
+/// # Errors
+/// [`Error::Input`] for batches of more than a GiB.
+pub fn dataset(model: &Model, batch: usize) -> Result<Dataset> {
+    let bytes = 8 * batch as u128 * model.input().len() as u128;
+    if bytes > 1 << 30 {
+        return Err(Error::input(format!(
+            "two batches of {batch} inputs take {bytes} bytes, more than a GiB; take a smaller batch or input."
+        )));
+    }
     let mut rng = Rng::new(0, Stream::Data, 0);
     let examples = 2 * batch;
     let shape = model.input();
@@ -75,7 +84,7 @@ pub fn dataset(model: &Model, batch: usize) -> Dataset {
     };
     let Example { channels, .. } = shape;
     let scaling = Scaling { mean: vec![0.0; channels], std: vec![1.0; channels] };
-    Dataset {
+    Ok(Dataset {
         name: "random".into(),
         shape,
         classes: model.classes(),
@@ -83,7 +92,7 @@ pub fn dataset(model: &Model, batch: usize) -> Dataset {
         val: None,
         test: split,
         scaling,
-    }
+    })
 }
 
 impl StepBench {
@@ -120,7 +129,7 @@ impl StepBench {
     /// [`crate::Error::Input`] where the model does not fit the adapter, [`crate::Error::Run`] where the device is lost.
     pub async fn run(&self, on: Steps<'_>) -> Result<StepTime> {
         let Steps { gpu, model, peaks, start, cpu } = on;
-        let data = dataset(model, self.batch);
+        let data = dataset(model, self.batch)?;
         // The steps that the host waits for, and as many that it does not.
         let all = 1 + self.warmup + 2 * self.steps;
         let mut trainer = Trainer::new(gpu, model, &data, self.setup(all), None).await?;

@@ -2,8 +2,8 @@
 
 use crate::draw::{Chart, Line};
 use crate::error::Result;
-use crate::html::escape;
 use crate::lanes::{Style, display_name};
+use crate::markup::escape;
 use crate::read::{Lane, Run, Split};
 use crate::series::{self, Axis, Point};
 

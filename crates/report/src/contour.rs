@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::figure::Frame;
-use crate::html::escape;
 use crate::isolines::Field;
+use crate::markup::escape;
 use crate::scale::{HeightScale, colour};
 
 /// What to draw.

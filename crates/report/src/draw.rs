@@ -350,7 +350,7 @@ pub fn corners(marker: Marker) -> &'static [(i32, i32)] {
 fn styled(svg: &str, alt: &str) -> String {
     let body = svg.find('>').map_or("", |end| &svg[end + 1..]);
     let view_box = svg.split("viewBox=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("0 0 1 1");
-    let mut page = format!("<svg viewBox=\"{view_box}\" role=\"img\" aria-label=\"{}\">", crate::html::escape(alt));
+    let mut page = format!("<svg viewBox=\"{view_box}\" role=\"img\" aria-label=\"{}\">", crate::markup::escape(alt));
     let mut rest = body;
     while let Some(start) = rest.find("=\"#") {
         let name = rest[..start].rfind(' ').map_or(0, |space| space + 1);

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::axis::{decimals, spacing, with_minus};
-use crate::html::escape;
+use crate::markup::escape;
 
 /// The places of a picture: data to pixels.
 pub struct Frame {

@@ -10,6 +10,7 @@ use crate::draw::corners;
 use crate::error::Result;
 use crate::landscape::Landscape;
 use crate::lanes::{Marker, Style, display_name, styles};
+use crate::markup::{escape, plus_minus};
 use crate::read::{Run, value_text};
 use crate::stats::Estimate;
 use crate::summary::{LaneSummary, Summary};
@@ -41,23 +42,6 @@ pub fn document(title: &str, body: &str) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · Lowland</title>\n\
          <style>\n{CHART_STYLE}{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
     )
-}
-
-/// A text from a file, safe inside an element or an attribute.
-pub fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            control if control.is_control() && !matches!(control, '\n' | '\t') => safe.push('\u{fffd}'),
-            other => safe.push(other),
-        }
-    }
-    safe
 }
 
 fn push(page: &mut String, parts: &[&str]) {
@@ -320,14 +304,6 @@ fn estimate(value: Option<Estimate>) -> String {
 
 fn mean(value: Option<Estimate>) -> String {
     crate::text::mean_percent(value)
-}
-
-/// The interval in a quieter tone.
-pub fn plus_minus(text: &str) -> String {
-    match text.split_once(" ± ") {
-        Some((mean, half)) => format!("<b>{mean}</b> <span class=\"half\">± {half}</span>"),
-        None => format!("<b>{text}</b>"),
-    }
 }
 
 /// A difference in points with its sign.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::figure::Frame;
-use crate::html::escape;
+use crate::markup::escape;
 use crate::scale::{HeightScale, short};
 
 /// One measured point.

@@ -31,6 +31,7 @@ mod interpolation;
 mod isolines;
 mod landscape;
 mod lanes;
+mod markup;
 mod read;
 mod relief;
 mod scale;

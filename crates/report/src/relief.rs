@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write as _;
 
-use crate::html::escape;
+use crate::markup::escape;
 
 /// What stands around a picture of a surface, at places in its pixels.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::html::escape;
+use crate::markup::escape;
 
 /// Drawing units of a pixel.
 pub const UNIT: f64 = 10.0;

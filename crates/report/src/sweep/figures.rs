@@ -6,8 +6,8 @@ use super::summary::{CellSummary, SweepSummary};
 use crate::charts::Figure;
 use crate::draw::{Chart, Line, Ordinal};
 use crate::error::Result;
-use crate::html::escape;
 use crate::lanes::{Style, styles};
+use crate::markup::escape;
 use crate::read::Lane;
 use crate::series::Point;
 

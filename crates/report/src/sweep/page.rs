@@ -6,7 +6,8 @@ use super::read::Sweep;
 use super::summary::{CellSummary, SweepSummary};
 use crate::charts::Figure;
 use crate::error::Result;
-use crate::html::{dash, document, escape, figure_grid, notices, plus_minus, repeat, setting_list};
+use crate::html::{dash, document, figure_grid, notices, repeat, setting_list};
+use crate::markup::{escape, plus_minus};
 use crate::scatter;
 use crate::text::{loss, mean_percent, percent};
 

@@ -28,13 +28,13 @@ pub enum Command {
         allow_negative_numbers = true,
         after_help = "Example: lowland train --data mnist --model mlp:256,128 --schedule cosine --epochs 3"
     )]
-    Train(RunArgs),
+    Train(TrainArgs),
     /// Train several optimizers side by side: same initial weights, same batches, same labels
     #[command(
         allow_negative_numbers = true,
         after_help = "Example: lowland compare --data fashion-sample --label-noise 0.4 --model mlp:128 --lr 0.02 --rho 0.2 --seeds 3 --equal-compute"
     )]
-    Compare(RunArgs),
+    Compare(CompareArgs),
     /// Train a grid over any flags, seeds included, and show it as one table and one picture
     #[command(
         allow_negative_numbers = true,
@@ -115,7 +115,7 @@ pub struct TrainArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub struct CompareArgs {
     #[command(flatten)]
     pub train: TrainArgs,
     /// Leave the landscape of the solutions out of the report

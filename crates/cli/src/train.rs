@@ -1,6 +1,6 @@
 //! `lowland train` and `lowland compare`.
 
-use crate::args::{Common, RunArgs, TrainArgs, given};
+use crate::args::{Common, CompareArgs, TrainArgs, given};
 use crate::landscape::{self, Outcome};
 use crate::print::{out, quoted, say};
 use crate::progress::Display;
@@ -20,17 +20,17 @@ use std::time::Duration;
 /// How long one submission keeps the device busy: long enough to make its cost small, short enough to answer Ctrl-C.
 pub const CHUNK: Duration = Duration::from_millis(50);
 
-pub fn train(args: RunArgs, matches: &ArgMatches) -> Result<ExitCode> {
-    start(args, matches, Command::Train)
+pub fn train(args: TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
+    // A single network has nothing to be compared with; who wants its landscape asks `lowland report` for it.
+    start(args, matches, Command::Train, false)
 }
 
-pub fn compare(args: RunArgs, matches: &ArgMatches) -> Result<ExitCode> {
-    start(args, matches, Command::Compare)
+pub fn compare(args: CompareArgs, matches: &ArgMatches) -> Result<ExitCode> {
+    start(args.train, matches, Command::Compare, !args.no_landscape)
 }
 
-fn start(args: RunArgs, matches: &ArgMatches, command: Command) -> Result<ExitCode> {
-    let RunArgs { train, no_landscape } = args;
-    let TrainArgs { config, out, resume, config_file, common } = train;
+fn start(args: TrainArgs, matches: &ArgMatches, command: Command, landscape: bool) -> Result<ExitCode> {
+    let TrainArgs { config, out, resume, config_file, common } = args;
     config.check()?;
     let changes = given(&config, matches);
     if let Some(dir) = resume {
@@ -41,7 +41,7 @@ fn start(args: RunArgs, matches: &ArgMatches, command: Command) -> Result<ExitCo
         let data_dir = changes.contains_key("data_dir").then_some(config.data_dir.as_path());
         let session = pollster::block_on(Session::resume(&gpu, &dir, data_dir))?;
         let measure = |dir: &Path| landscape::update(dir, Some(&gpu), &common, data_dir, &stop);
-        return run(session, &gpu, &common, command, &stop, (!no_landscape).then_some(measure));
+        return run(session, &gpu, &common, command, &stop, landscape.then_some(measure));
     }
     let mut config = base_config(config_file.as_deref())?.with(changes, "the flags")?;
     if command == Command::Train && config.optimizer.is_none() {
@@ -57,7 +57,7 @@ fn start(args: RunArgs, matches: &ArgMatches, command: Command) -> Result<ExitCo
     let gpu = common.gpu()?;
     let session = pollster::block_on(Session::create(&gpu, config, lanes, &out, &command_line()))?;
     let measure = |dir: &Path| landscape::update(dir, Some(&gpu), &common, None, &stop);
-    run(session, &gpu, &common, command, &stop, (!no_landscape).then_some(measure))
+    run(session, &gpu, &common, command, &stop, landscape.then_some(measure))
 }
 
 /// The configuration that flags override: that of `--config`, or the defaults.

@@ -80,7 +80,7 @@ fn an_interrupt_leaves_the_run_complete() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let data = ["--data", "fashion-sample", "--train-limit", "128", "--test-limit", "64", "--batch", "32"];
-    let args = [&["train", "--model", "cnn:16,32", "--steps", "2", "--out", "run"], &data[..]].concat();
+    let args = [&["compare", "--model", "cnn:16,32", "--steps", "2", "--out", "run"], &data[..]].concat();
     let mut child = command_with_landscape(dir, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();

@@ -25,7 +25,7 @@ pub struct Ran {
 /// The program with `args`, about to run in `dir`, without the landscape that a run ends with: it takes seconds.
 pub fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = command_with_landscape(dir, args);
-    if args.first().is_some_and(|first| ["train", "compare", "report"].contains(first)) {
+    if args.first().is_some_and(|first| ["compare", "report"].contains(first)) {
         command.arg("--no-landscape");
     }
     command

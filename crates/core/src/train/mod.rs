@@ -4,6 +4,7 @@ mod evaluate;
 mod event;
 #[cfg(not(target_family = "wasm"))]
 mod run;
+mod slot;
 mod state;
 mod submit;
 mod trainer;
@@ -12,6 +13,7 @@ mod work;
 pub use crate::plan::Lane;
 pub use evaluate::Evaluator;
 pub use event::{Evaluation, Event, Part, StepMetrics, Trouble};
+pub use slot::Slot;
 pub use state::{LaneState, Snapshot, read_metadata, read_tensors, write_tensors};
 pub(crate) use state::{entries, read_lane, serialize};
 pub use trainer::{Setup, Trainer};

@@ -2,16 +2,15 @@
 //! lane of one evaluation.
 
 use super::data::Visit;
-use super::{CLOCK_BYTES, DataBuffers, DeviceData, RECORD_BYTES, RING, View, dispatch};
+use super::{
+    CLOCK_BYTES, DataBuffers, DeviceData, RECORD_BYTES, RING, SOURCES, View, combine, dispatch, dispatch_rows,
+};
 use crate::Result;
 use crate::config::Augment;
 use crate::gpu::{BufferId, Dispatch, Family, Recording};
 use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Sizes};
-use lowland_shaders::params::{AverageStatistics, Combine};
-use lowland_shaders::{AVERAGE_STATISTICS, COMBINE, LOG};
-
-/// Sets of weights that a sum is made of: `Combine` in `shaders/probe/combine.wgsl`.
-pub(crate) const SOURCES: usize = 3;
+use lowland_shaders::params::AverageStatistics;
+use lowland_shaders::{AVERAGE_STATISTICS, LOG};
 
 /// A part of the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,19 +85,17 @@ impl SamplePlan {
             clock: r.buffer("clock", CLOCK_BYTES as u64),
             ring: r.buffer("metrics", (RECORD_BYTES * RING * lanes) as u64),
         };
-        let rows = r.table((0..lanes as u32).map(|lane| [lane, 0, lane, lane]).collect());
+        let rows = r.table(dispatch_rows(lanes));
         let one_slot = r.table(vec![[0; 4]]);
         let data_buffers = data.declare(r);
         let mut segments = Vec::new();
         let plain = Augment::default();
 
-        let combine = |r: &Recording, floats: usize, from: BufferId, to: BufferId| {
-            let p = Combine { size4: (floats / 4) as u32, stride: (floats / 4) as u32 };
-            vec![dispatch(r, &COMBINE, &[], &p, rows, &[buffers.factors, from, to], floats.div_ceil(4 * 512))]
-        };
-        segments.push((SampleSegment::Weights, combine(r, parameters, buffers.sources, weights)));
+        let weights_of_lanes = [buffers.factors, buffers.sources, weights];
+        segments.push((SampleSegment::Weights, combine(r, parameters, rows, weights_of_lanes)));
         if running > 0 {
-            segments.push((SampleSegment::Running, combine(r, running, buffers.running_sources, lanes_running)));
+            let running_of_lanes = [buffers.factors, buffers.running_sources, lanes_running];
+            segments.push((SampleSegment::Running, combine(r, running, rows, running_of_lanes)));
         }
 
         let pass_over = |r: &mut Recording, batch: usize, running_arena: BufferId, mode: Mode| {

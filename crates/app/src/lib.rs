@@ -23,6 +23,7 @@ mod execute;
 mod panels;
 mod presets;
 mod settings;
+mod share;
 mod state;
 mod text;
 mod tokens;

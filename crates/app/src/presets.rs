@@ -87,6 +87,20 @@ pub fn preset_of(config: &Config) -> Option<&'static Preset> {
     })
 }
 
+/// The default of a setting: that of the preset which `config` comes from, else the program's.
+///
+/// # Errors
+/// A sentence where there is no such setting.
+pub fn default_of(config: &Config, key: &str) -> Result<String, String> {
+    let base = PRESETS.iter().map(|preset| (preset.config)()).find(|preset| preset.data == config.data);
+    match base.unwrap_or_default().to_object().remove(key) {
+        Some(serde_json::Value::String(text)) => Ok(text),
+        Some(serde_json::Value::Null) => Ok(String::new()),
+        Some(value) => Ok(value.to_string()),
+        None => Err(format!("there is no setting '{key}'.")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

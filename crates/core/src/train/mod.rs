@@ -1,7 +1,9 @@
 //! Training: the trainer that replays a plan, what it tells, and the state that goes on from run to run.
 
+mod arrive;
 mod evaluate;
 mod event;
+mod live;
 #[cfg(not(target_family = "wasm"))]
 mod run;
 mod slot;

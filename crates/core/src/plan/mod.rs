@@ -100,6 +100,8 @@ pub(crate) struct Buffers {
     pub(crate) logits: BufferId,
     /// Where each parameter lies in PyTorch's order, for ascents that ask.
     pub(crate) layout: Option<BufferId>,
+    /// w + e, where a lane climbs.
+    pub(crate) ascent: Option<BufferId>,
     grads: BufferId,
     unused: BufferId,
     outcome: BufferId,
@@ -175,6 +177,7 @@ impl Plan {
                 .map(|i| r.buffer(format!("moment {i}"), lane_floats(sizes.parameters)))
                 .collect(),
             layout: None,
+            ascent: None,
             logits: BufferId::default(),
         };
         let mut network = model.connect(r, sizes, trains)?;

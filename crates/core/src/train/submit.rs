@@ -12,7 +12,7 @@ impl Trainer {
     pub(super) fn submit_next(&mut self, gpu: &Gpu, budget: Duration) -> bool {
         let job = match self.agenda.front().copied() {
             Some(job) => job,
-            None if self.submitted < self.setup.steps && !self.stopped => {
+            None if self.submitted < self.setup.steps.min(self.allowed) && !self.stopped => {
                 let fitting = budget.as_secs_f64() / self.step_seconds.unwrap_or(f64::INFINITY);
                 let count = (fitting as u64).clamp(1, MOST_STEPS).min(self.steps_to_boundary());
                 Job::Steps { first: self.submitted, count }
@@ -44,11 +44,11 @@ impl Trainer {
         true
     }
 
-    /// Steps until the next evaluation, checkpoint or end.
+    /// Steps until the next evaluation, checkpoint or end, or as many as are allowed.
     fn steps_to_boundary(&self) -> u64 {
         let to = |every: u64| every - self.submitted % every;
         let Setup { steps, eval_every, checkpoint_every, .. } = self.setup;
-        to(eval_every.max(1)).min(to(checkpoint_every.max(1))).min(steps - self.submitted)
+        to(eval_every.max(1)).min(to(checkpoint_every.max(1))).min(steps.min(self.allowed) - self.submitted)
     }
 
     pub(super) fn submit_steps(&mut self, gpu: &Gpu, mut readback: Readback, first: u64, count: u64) {

@@ -1,6 +1,7 @@
 //! Replays a plan in chunks: submits what fits a time budget, reads back what has arrived, never waits.
 
 use super::event::{Event, Part, StepMetrics, Trouble};
+use super::slot::Slot;
 use super::state::{LaneState, Snapshot};
 use super::submit::state_floats;
 use super::work::{InFlight, Job, Record, Tally};
@@ -45,6 +46,8 @@ pub struct Trainer {
     pub(super) plan: Plan,
     pub(super) program: Program,
     pub(super) classes: usize,
+    /// Steps that were done before this trainer.
+    start: u64,
     /// Steps submitted.
     pub(super) submitted: u64,
     /// Work that comes before the next step.
@@ -55,11 +58,13 @@ pub struct Trainer {
     pub(super) tallies: Vec<Tally>,
     /// What was told of each lane already.
     pub(super) told: Vec<Vec<Trouble>>,
-    /// Lanes whose last evaluation looked collapsed: the start of a slow lane can, once.
-    pub(super) suspects: Vec<bool>,
+    /// The step of a lane's last evaluation, where it looked collapsed: the start of a slow lane can, once.
+    pub(super) suspects: Vec<Option<u64>>,
     pub(super) step_seconds: Option<f64>,
     pub(super) batch_seconds: Option<f64>,
     pub(super) last_arrival: Option<Instant>,
+    /// The last step that may be submitted for now.
+    pub(super) allowed: u64,
     /// Whether no further step is submitted.
     pub(super) stopped: bool,
     pub(super) finished: bool,
@@ -91,19 +96,22 @@ impl Trainer {
         let chunk = RECORD_BYTES as u64 * MOST_STEPS * lanes as u64;
         let idle = (0..IN_FLIGHT).map(|_| Readback::new(gpu, chunk)).collect();
         let state_bytes = 4 * lanes as u64 * state_floats(&plan) as u64;
+        let first = start.map_or(0, |snapshot| snapshot.step);
         let mut trainer = Self {
             classes: model.classes(),
-            submitted: start.map_or(0, |snapshot| snapshot.step),
+            start: first,
+            submitted: first,
             agenda: VecDeque::new(),
             in_flight: VecDeque::new(),
             idle,
             idle_snapshot: Some(Readback::new(gpu, state_bytes)),
             tallies: vec![Tally::default(); lanes],
             told: vec![Vec::new(); lanes],
-            suspects: vec![false; lanes],
+            suspects: vec![None; lanes],
             step_seconds: None,
             batch_seconds: None,
             last_arrival: None,
+            allowed: u64::MAX,
             stopped: false,
             finished: false,
             setup,
@@ -224,6 +232,34 @@ impl Trainer {
         &self.setup
     }
 
+    /// Steps submitted so far, `start`'s included: what lies in the arenas when all that was submitted is done.
+    pub fn submitted(&self) -> u64 {
+        self.submitted
+    }
+
+    /// Where the weights and running statistics of `lane` lie on the device.
+    pub fn slot(&self, lane: usize) -> Slot<'_> {
+        self.slot_in(self.plan.buffers.weights, lane)
+    }
+
+    /// Where w + e of the last step submitted lies (w before that step; with `m` groups, e of the last one); `None` where
+    /// `lane` does not climb, and before the first step of this trainer. The running statistics are those of
+    /// [`Trainer::slot`].
+    pub fn ascent_slot(&self, lane: usize) -> Option<Slot<'_>> {
+        let ascent = self.plan.buffers.ascent.filter(|_| self.plan.climbs[lane] && self.submitted > self.start)?;
+        Some(self.slot_in(ascent, lane))
+    }
+
+    fn slot_in(&self, weights: BufferId, lane: usize) -> Slot<'_> {
+        let crate::model::Sizes { parameters, running, .. } = self.plan.sizes;
+        Slot {
+            weights: self.program.buffer(weights),
+            weights_offset: (4 * parameters * lane) as u64,
+            running: self.program.buffer(self.plan.buffers.running),
+            running_offset: (4 * running * lane) as u64,
+        }
+    }
+
     /// Steps a second by the last chunks, once some have come back.
     pub fn steps_per_second(&self) -> Option<f64> {
         self.step_seconds.map(|s| 1.0 / s)
@@ -244,11 +280,31 @@ impl Trainer {
             }
         }
         while self.in_flight.len() < IN_FLIGHT && self.submit_next(gpu, budget) {}
-        if !self.finished && self.in_flight.is_empty() {
+        let ended = self.stopped || self.submitted == self.setup.steps;
+        if !self.finished && ended && self.is_idle() {
             self.finished = true;
             events.push(Event::Finished);
         }
         Ok(events)
+    }
+
+    /// Lets [`Trainer::tick`] submit at most `steps` further steps from now on. With 0 training rests: what is on its way, and
+    /// evaluations and checkpoints that are due or asked for, are still told. `u64::MAX`, as at the start, sets no limit.
+    pub fn allow(&mut self, steps: u64) {
+        self.allowed = self.submitted.saturating_add(steps);
+    }
+
+    /// Whether nothing is on its way and nothing but steps is left to submit.
+    pub fn is_idle(&self) -> bool {
+        self.in_flight.is_empty() && self.agenda.is_empty()
+    }
+
+    /// Asks for an evaluation at the next step boundary, beside those of `eval_every`.
+    pub fn evaluate_soon(&mut self) {
+        let step = self.submitted;
+        if !self.agenda.iter().any(|job| matches!(job, Job::Evaluate { step: due, .. } if *due == step)) {
+            self.schedule_evaluation(step, step == self.setup.steps);
+        }
     }
 
     /// Submits no further step: what was submitted, and the evaluations that are due there, are still told, then the
@@ -379,8 +435,8 @@ impl Trainer {
         for e in evaluations.iter().filter(|e| e.part == Part::Test && e.step > 0) {
             let uniform = (self.classes as f32).ln();
             let looks = (e.loss - uniform).abs() < 5e-3 * uniform && e.accuracy < 1.5 / self.classes as f32;
-            let looked = std::mem::replace(&mut self.suspects[e.lane], looks);
-            if looks && (looked || e.step == self.setup.steps) {
+            let looked = std::mem::replace(&mut self.suspects[e.lane], looks.then_some(e.step));
+            if looks && (looked.is_some_and(|step| step < e.step) || e.step == self.setup.steps) {
                 self.trouble(e.lane, e.step, Trouble::Collapsed, events);
             }
         }

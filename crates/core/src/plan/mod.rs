@@ -24,7 +24,7 @@ use lowland_shaders::{COMBINE, INIT, LOG};
 pub(crate) const RING: usize = 1024;
 /// Bytes of the clock: `Clock` in `shaders/shared/clock.wgsl`.
 pub(crate) const CLOCK_BYTES: usize = 12;
-/// Bytes of a lane's record in the ring: `Record` in `shaders/optim/log.wgsl`.
+/// Bytes of a lane's record in the ring: `Record` in `shaders/shared/record.wgsl`.
 pub(crate) const RECORD_BYTES: usize = 48;
 
 /// Sets of weights that a sum is made of: `Combine` in `shaders/probe/combine.wgsl`.

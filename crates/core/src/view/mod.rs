@@ -3,6 +3,8 @@
 
 mod field;
 mod height_field;
+mod sweep;
 
 pub use field::Field;
 pub use height_field::{Camera, HeightField, Picture};
+pub use sweep::Sweep;

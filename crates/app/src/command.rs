@@ -131,7 +131,12 @@ pub const COMMANDS: &[Spec] = &[
     with("move-point", "Move a training point", "index,x,y", &[]),
     with("remove-point", "Remove a training point", "index", &[]),
     plain("clear-edits", "Points as they were", None),
-    with("show", "Show", "settings, map, examples, runs, table or about", &["settings", "map", "examples", "runs", "table", "about"]),
+    with(
+        "show",
+        "Show",
+        "settings, map, examples, runs, table or about",
+        &["settings", "map", "examples", "runs", "table", "about"],
+    ),
     Spec {
         name: "palette",
         title: "All commands",
@@ -259,7 +264,9 @@ mod tests {
     #[test]
     fn what_cannot_be_done_is_explained() {
         assert!(Command::parse("fly", "").unwrap_err().contains("there are toggle-play, play"));
-        for (name, argument) in [("play", "now"), ("plane", "x"), ("add-point", "1,2"), ("add-point", "nan,0,0"), ("zoom", "")] {
+        for (name, argument) in
+            [("play", "now"), ("plane", "x"), ("add-point", "1,2"), ("add-point", "nan,0,0"), ("zoom", "")]
+        {
             assert!(Command::parse(name, argument).unwrap_err().contains("takes"), "{name} {argument}");
         }
     }

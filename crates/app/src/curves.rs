@@ -175,7 +175,8 @@ mod tests {
     fn the_gap_is_of_one_step() {
         let mut curves = Curves::default();
         curves.begin([("sgd".to_owned(), 0, 1)]);
-        let measured = |part, step, loss| Evaluation { lane: 0, step, part, loss, accuracy: 0.5, top5: 1.0, examples: 9 };
+        let measured =
+            |part, step, loss| Evaluation { lane: 0, step, part, loss, accuracy: 0.5, top5: 1.0, examples: 9 };
         curves.evaluation(0, &measured(Part::Train, 10, 0.1));
         assert!(curves.last(0, Quantity::Gap).is_none());
         curves.evaluation(0, &measured(Part::Test, 10, 0.4));

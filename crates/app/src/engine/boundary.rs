@@ -1,12 +1,12 @@
 //! The decision boundaries of both sides, drawn from the weights that training writes.
 
-use super::{Duel, FORMAT, Job, Picture};
+use super::{Duel, Job, Picture};
 use crate::state::State;
 use crate::tokens;
 use egui_wgpu::RenderState;
 use lowland::data::Inputs;
 use lowland::gpu::Gpu;
-use lowland::view::{Field, FieldPainter, FieldStyle};
+use lowland::view::Field; //PAINT
 use std::rc::Rc;
 use web_time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ use web_time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Boundary {
     area: [f32; 4],
-    job: Option<Job<lowland::Result<(Field, FieldPainter)>>>,
-    field: Option<(Field, FieldPainter)>,
+    job: Option<Job<lowland::Result<(Field, ())>>>,
+    field: Option<(Field, ())>,
     pictures: [Picture; 2],
     drawn: Option<Drawn>,
     every: Duration,
@@ -42,7 +42,7 @@ impl Boundary {
         let (gpu, model, data) = (Rc::clone(gpu), Rc::clone(duel.model()), Rc::clone(duel.data()));
         let job = Job::new(async move {
             let field = Field::grid(&gpu, &model, &data, area, [lattice, lattice], 2).await?;
-            let painter = FieldPainter::new(&gpu, &field).await?;
+            let painter = ();
             Ok((field, painter))
         });
         Some(Self {
@@ -90,11 +90,11 @@ impl Boundary {
             return;
         }
         let c = tokens::colors(theme);
-        let style = FieldStyle { classes: &c.class_areas, line: c.decision, ..FieldStyle::default() };
+        //PAINT let style = FieldStyle { classes: &c.class_areas, line: c.decision, ..FieldStyle::default() };
         let mut encoder = render.device.create_command_encoder(&Default::default());
         field.refresh(&mut encoder, &[duel.slot(0), duel.slot(1)]);
         for (row, picture) in self.pictures.iter().enumerate() {
-            painter.paint(gpu, &mut encoder, row, picture.texture(), &style);
+            //PAINT painter.paint(gpu, &mut encoder, row, picture.texture(), &style);
         }
         render.queue.submit([encoder.finish()]);
         self.drawn = Some(Drawn { step, theme, at: Instant::now() });

@@ -43,11 +43,16 @@ pub struct Duel {
 const ENDLESS: u64 = 1 << 30;
 
 impl Duel {
-    /// Prepares what `start` asks for; from the weights of `snapshot`, where there is one.
+    /// Prepares what `start` asks for; from the weights of `snapshot`, where there is one, which the lanes of `before` had.
     ///
     /// # Errors
     /// [`Error::Input`] for anything that cannot be trained, [`Error::Run`] where the device refuses.
-    pub async fn new(gpu: Rc<Gpu>, start: Start, snapshot: Option<Rc<Snapshot>>) -> Result<Self> {
+    pub async fn new(
+        gpu: Rc<Gpu>,
+        start: Start,
+        snapshot: Option<Rc<Snapshot>>,
+        before: Option<Setup>,
+    ) -> Result<Self> {
         let mut data = lowland::data::load(&start.config)?;
         edit(&mut data, &start.edits)?;
         let model = start.config.model(data.shape, data.classes)?;
@@ -65,7 +70,11 @@ impl Duel {
         if sides.len() < 2 {
             return Err(Error::input("a duel needs two optimizers, for instance optimizer=sgd,sam."));
         }
-        let trainer = Trainer::new(&gpu, &model, &data, setup, snapshot.as_deref()).await?;
+        let from = match (&snapshot, &before) {
+            (Some(snapshot), Some(before)) => Some(Snapshot::clone(snapshot).for_setup(before, &setup)),
+            (snapshot, _) => snapshot.as_deref().cloned(),
+        };
+        let trainer = Trainer::new(&gpu, &model, &data, setup, from.as_ref()).await?;
         let double = match double {
             Some(setup) => Some(Trainer::new(&gpu, &model, &data, setup, None).await?),
             None => None,
@@ -148,7 +157,8 @@ impl Duel {
     pub fn retune(&mut self, config: &Config) -> Result<bool> {
         let prepared = prepared(config, &self.data);
         let setups = prepared.setups(&prepared.lanes(Command::Compare)?, &self.data, &self.model)?;
-        let optimizers = |setup: &Setup| -> Vec<Optimizer> { setup.lanes.iter().map(|l| l.optimizer.clone()).collect() };
+        let optimizers =
+            |setup: &Setup| -> Vec<Optimizer> { setup.lanes.iter().map(|l| l.optimizer.clone()).collect() };
         let trainers = [Some(&mut self.trainer), self.double.as_mut()];
         for (setup, trainer) in setups.iter().zip(trainers.into_iter().flatten()) {
             let optimizers = optimizers(setup);

@@ -15,7 +15,7 @@ use crate::state::{Edit, State};
 use egui_wgpu::RenderState;
 use lowland::config::Config;
 use lowland::gpu::Gpu;
-use lowland::train::{Event, Part, Snapshot, Trouble};
+use lowland::train::{Event, Snapshot, Trouble};
 use lowland::{Error, Result};
 use std::rc::Rc;
 use web_time::{Duration, Instant};
@@ -30,7 +30,6 @@ pub struct Start {
 }
 
 /// The device and what lives on it.
-#[derive(Debug)]
 pub struct Engine {
     render: RenderState,
     gpu: Rc<Gpu>,
@@ -72,11 +71,11 @@ const SNAPSHOT_EVERY: Duration = Duration::from_secs(4);
 impl Engine {
     /// An engine on egui's device. `software` says whether it computes on the CPU, where the adapter does not know.
     pub fn new(render: RenderState, software: Option<bool>) -> Self {
-        let info = render.adapter.get_info();
-        let mut gpu = Gpu::from_parts(info, render.device.clone(), render.queue.clone(), None);
-        if let Some(software) = software {
-            gpu.set_software(software);
+        let mut info = render.adapter.get_info();
+        if software == Some(true) {
+            info.device_type = wgpu::DeviceType::Cpu;
         }
+        let gpu = Gpu::from_parts(info, render.device.clone(), render.queue.clone(), None);
         let target = if gpu.is_software() { 0.08 } else { 1.0 / 60.0 };
         let pace = Pace { target, budget: 0.2 * target, frames_per_second: 0.0, last: None };
         let gpu = Rc::new(gpu);
@@ -149,13 +148,13 @@ impl Engine {
             _ => Change::Rebuild,
         };
         match (change, &mut self.duel) {
+            (Change::Restart, _) | (_, None) => self.build(start, Change::Restart, None),
+            (Change::Rebuild, Some(_)) => self.next = Some(Next::Snapshot(start)),
             (Change::Live, Some(duel)) => match duel.retune(&start.config) {
                 Ok(true) => {}
                 Ok(false) => self.next = Some(Next::Snapshot(start)),
                 Err(error) => self.refuse(state, &error),
             },
-            (Change::Rebuild | Change::Live, Some(_)) => self.next = Some(Next::Snapshot(start)),
-            (..) => self.build(start, Change::Restart, None),
         }
     }
 
@@ -175,7 +174,8 @@ impl Engine {
 
     fn build(&mut self, start: Start, change: Change, from: Option<Rc<Snapshot>>) {
         let (gpu, with) = (Rc::clone(&self.gpu), start.clone());
-        let job = Job::new(async move { Duel::new(gpu, with, from).await });
+        let before = self.duel.as_ref().map(|duel| duel.trainer().setup().clone());
+        let job = Job::new(async move { Duel::new(gpu, with, from, before).await });
         self.next = Some(Next::Build { job, change, start });
     }
 
@@ -241,7 +241,9 @@ impl Engine {
                 let label = duel.label(lane);
                 let advice = match trouble {
                     Trouble::Diverged => "its loss is no longer a number. A smaller learning rate or rho helps.",
-                    Trouble::Collapsed => "it gives every point the same answer. Its rho or learning rate is too large.",
+                    Trouble::Collapsed => {
+                        "it gives every point the same answer. Its rho or learning rate is too large."
+                    }
                 };
                 state.warn(format!("{label} has gone wrong at step {step}: {advice}"));
             }
@@ -276,6 +278,12 @@ impl Engine {
         self.snapshot = None;
         self.boundary = Boundary::new(&self.render, &self.gpu, &duel);
         self.duel = Some(duel);
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("duel", &self.duel).field("lost", &self.lost).finish_non_exhaustive()
     }
 }
 

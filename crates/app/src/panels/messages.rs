@@ -11,7 +11,7 @@ pub fn messages_ui(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
     }
     let width = (ui.ctx().content_rect().width() - 40.0).min(560.0);
     let messages = scene.state.messages.clone();
-    Area::new(Id::new("messages")).anchor(Align2::CENTER_BOTTOM, [0.0, -90.0]).show(ui.ctx(), |ui| {
+    Area::new(Id::unique("messages")).anchor(Align2::CENTER_BOTTOM, [0.0, -90.0]).show(ui.ctx(), |ui| {
         ui.set_max_width(width);
         for message in &messages {
             scene.card().show(ui, |ui| {

@@ -11,8 +11,8 @@ use egui::{Button, RichText};
 pub fn top_bar_ui(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
     ui.horizontal(|ui| {
         ui.label(RichText::new(text::NAME).size(18.0).strong());
-        let (mark, word) = if scene.state.playing { ("⏸", "Pause") } else { ("▶", "Play") };
-        let label = RichText::new(format!("{mark} {word}")).color(scene.colors.on_action).strong();
+        let word = if scene.state.playing { "Pause" } else { "Play" };
+        let label = RichText::new(word).color(scene.colors.on_action).strong();
         if ui.add(Button::new(label).fill(scene.colors.action)).clicked() {
             scene.ask(Command::TogglePlay);
         }
@@ -53,9 +53,9 @@ pub fn top_bar_ui(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
 
 /// Draws the sentence.
 pub fn sentence_ui(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-    let sentence = presets::preset_of(&scene.state.config).map_or(
-        "Same network, same start, same batches: which of the two learns what is right?",
-        |preset| preset.sentence,
-    );
+    let sentence = presets::preset_of(&scene.state.config)
+        .map_or("Same network, same start, same batches: which of the two learns what is right?", |preset| {
+            preset.sentence
+        });
     ui.label(RichText::new(sentence).size(tokens::HEADING));
 }

@@ -2,12 +2,14 @@
 
 mod data;
 mod gradient;
+mod history;
 mod sample;
 mod step;
 
 use data::Visit;
 pub(crate) use data::{DataBuffers, DeviceData, View};
 pub(crate) use gradient::{GradientPlan, GradientSegment};
+pub(crate) use history::{HistoryPlan, HistorySegment, MOST_CHOSEN, PRESENT};
 pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
 
 use crate::config::{Augment, Order};

@@ -73,9 +73,10 @@ impl App {
             }
         }
         self.state.expire();
+        self.engine.look(self.ground_pixels);
         self.engine.tick(&mut self.state, theme);
         self.draw(ui, theme);
-        if self.state.playing || self.engine.is_preparing() || self.state.slow.is_some() {
+        if self.state.playing || self.engine.is_preparing() || self.engine.is_measuring() || self.state.slow.is_some() {
             ui.ctx().request_repaint_after(self.engine.frame_interval());
         }
     }

@@ -4,6 +4,37 @@
 pub const NAME: &str = "Lowland";
 /// The ground's title.
 pub const GROUND: &str = "The ground they walk on";
+/// What the ground's picture can do.
+pub const GROUND_HINT: &str = "drag to turn · scroll to zoom · C for contours";
+/// The same of a map.
+pub const MAP_HINT: &str = "scroll to zoom · C for the landscape";
+/// While the first surface is on its way.
+pub const SURVEYING: &str = "Surveying the ground...";
+/// Over the loss on the line.
+pub const ON_THE_LINE: &str = "on the straight line from";
+/// What the circle around SAM's point is.
+pub const BALL: &str = "circle: SAM's ball of radius rho, where this slice cuts it";
+
+/// What a plane goes through, as its chooser says it.
+pub fn plane(kind: crate::state::PlaneKind) -> &'static str {
+    match kind {
+        crate::state::PlaneKind::Points => "start, SGD, SAM",
+        crate::state::PlaneKind::Random => "random, filter-normalised",
+        crate::state::PlaneKind::Pca => "main directions of the paths",
+    }
+}
+
+/// A loss as people read it.
+pub fn loss(value: f32) -> String {
+    match value {
+        v if !v.is_finite() => "not finite".into(),
+        v if v.abs() < 0.001 => format!("{v:.1e}"),
+        v if v.abs() < 0.1 => format!("{v:.3}"),
+        v if v.abs() < 10.0 => format!("{v:.2}"),
+        v => format!("{v:.0}"),
+    }
+}
+
 /// What is said while nothing is there yet.
 pub const PREPARING: &str = "Preparing the race...";
 /// Over the field of a side.

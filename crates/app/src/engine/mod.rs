@@ -2,11 +2,14 @@
 
 mod boundary;
 mod duel;
+mod ground;
 mod job;
 mod picture;
+mod weights;
 
 pub use boundary::Boundary;
 pub use duel::{Duel, Side};
+pub use ground::{BEYOND, Ground, Laid, Line, Scale, Subject, Surface, What, camera};
 pub use job::Job;
 pub use picture::{FORMAT, Picture};
 
@@ -15,7 +18,7 @@ use crate::state::{Edit, State};
 use egui_wgpu::RenderState;
 use lowland::config::Config;
 use lowland::gpu::Gpu;
-use lowland::train::{Event, Snapshot, Trouble};
+use lowland::train::{Event, History, Snapshot, Trouble};
 use lowland::{Error, Result};
 use std::rc::Rc;
 use web_time::{Duration, Instant};
@@ -35,6 +38,10 @@ pub struct Engine {
     gpu: Rc<Gpu>,
     duel: Option<Duel>,
     boundary: Option<Boundary>,
+    history: Option<History>,
+    ground: Option<Ground>,
+    /// Pixels that the picture of the ground may have.
+    ground_pixels: [u32; 2],
     next: Option<Next>,
     /// What was asked for last, whether it is there yet or not.
     asked: Option<Start>,
@@ -51,7 +58,7 @@ enum Next {
     /// Its start has to come back from the device first.
     Snapshot(Start),
     /// It is being built.
-    Build { job: Job<Result<Duel>>, change: Change, start: Start },
+    Build { job: Job<Result<(Duel, Option<History>)>>, change: Change, start: Start },
 }
 
 /// How long the device may work for a frame, so that frames keep coming.
@@ -79,7 +86,20 @@ impl Engine {
         let target = if gpu.is_software() { 0.08 } else { 1.0 / 60.0 };
         let pace = Pace { target, budget: 0.2 * target, frames_per_second: 0.0, last: None };
         let gpu = Rc::new(gpu);
-        Self { render, gpu, duel: None, boundary: None, next: None, asked: None, snapshot: None, pace, lost: false }
+        Self {
+            render,
+            gpu,
+            duel: None,
+            boundary: None,
+            history: None,
+            ground: None,
+            ground_pixels: [640, 420],
+            next: None,
+            asked: None,
+            snapshot: None,
+            pace,
+            lost: false,
+        }
     }
 
     /// The device.
@@ -102,6 +122,16 @@ impl Engine {
         self.boundary.as_ref()
     }
 
+    /// The loss surface.
+    pub fn ground(&self) -> Option<&Ground> {
+        self.ground.as_ref()
+    }
+
+    /// How many pixels the picture of the ground has room for.
+    pub fn look(&mut self, ground_pixels: [u32; 2]) {
+        self.ground_pixels = ground_pixels;
+    }
+
     /// The newest state that came back from the device.
     pub fn snapshot(&self) -> Option<&Rc<Snapshot>> {
         self.snapshot.as_ref()
@@ -110,6 +140,11 @@ impl Engine {
     /// Whether another duel is being prepared.
     pub fn is_preparing(&self) -> bool {
         self.next.is_some()
+    }
+
+    /// Whether a picture is still becoming finer.
+    pub fn is_measuring(&self) -> bool {
+        self.ground.as_ref().is_some_and(Ground::is_busy)
     }
 
     /// Whether the device is gone, and everything on it.
@@ -129,7 +164,10 @@ impl Engine {
 
     /// Bytes on the device.
     pub fn gpu_bytes(&self) -> u64 {
-        self.duel.as_ref().map_or(0, Duel::gpu_bytes) + self.boundary.as_ref().map_or(0, Boundary::gpu_bytes)
+        self.duel.as_ref().map_or(0, Duel::gpu_bytes)
+            + self.boundary.as_ref().map_or(0, Boundary::gpu_bytes)
+            + self.history.as_ref().map_or(0, History::bytes)
+            + self.ground.as_ref().map_or(0, Ground::gpu_bytes)
     }
 
     /// Goes from what is trained to what `state` asks for, by the least that is needed.
@@ -175,7 +213,13 @@ impl Engine {
     fn build(&mut self, start: Start, change: Change, from: Option<Rc<Snapshot>>) {
         let (gpu, with) = (Rc::clone(&self.gpu), start.clone());
         let before = self.duel.as_ref().map(|duel| duel.trainer().setup().clone());
-        let job = Job::new(async move { Duel::new(gpu, with, from, before).await });
+        let bytes: u64 = if self.gpu.is_software() { 16 << 20 } else { 64 << 20 };
+        let job = Job::new(async move {
+            let duel = Duel::new(Rc::clone(&gpu), with, from, before).await?;
+            let lanes = duel.trainer().setup().lanes.len();
+            let history = History::new(&gpu, duel.model(), lanes, bytes).await.ok();
+            Ok((duel, history))
+        });
         self.next = Some(Next::Build { job, change, start });
     }
 
@@ -227,6 +271,34 @@ impl Engine {
         if let (Some(duel), Some(boundary)) = (&self.duel, &mut self.boundary) {
             boundary.tick(&self.render, &self.gpu, duel, state, theme);
         }
+        if let Err(error) = self.tick_ground(state, theme) {
+            state.warn(error.to_string());
+        }
+    }
+
+    fn tick_ground(&mut self, state: &State, theme: egui::Theme) -> Result<()> {
+        let (Some(duel), Some(history), Some(ground)) = (&self.duel, &mut self.history, &mut self.ground) else {
+            return Ok(());
+        };
+        history.record(&self.gpu, duel.trainer())?;
+        let moment = ground::Moment {
+            step: duel.submitted(),
+            sides: [duel.slot(0), duel.slot(1)],
+            lanes: [0, 1].map(|side| duel.sides().get(side).map_or(0, |side| side.first)),
+            present: true,
+            unfolded: None,
+        };
+        let mut frame = ground::Frame {
+            render: &self.render,
+            duel,
+            history,
+            snapshot: self.snapshot.as_deref(),
+            view: &state.view,
+            dark: theme == egui::Theme::Dark,
+            playing: state.playing,
+            pixels: self.ground_pixels,
+        };
+        ground.tick(&mut frame, &moment)
     }
 
     fn hear(&mut self, state: &mut State, event: Event) {
@@ -263,20 +335,30 @@ impl Engine {
             }
             Some(Next::Build { mut job, change, start }) => match job.poll() {
                 None => self.next = Some(Next::Build { job, change, start }),
-                Some(Ok(duel)) => self.install(state, duel, change),
+                Some(Ok((duel, history))) => self.install(state, duel, history, change),
                 Some(Err(error)) => self.refuse(state, &error),
             },
             None => {}
         }
     }
 
-    fn install(&mut self, state: &mut State, duel: Duel, change: Change) {
+    fn install(&mut self, state: &mut State, duel: Duel, history: Option<History>, change: Change) {
         if change == Change::Restart || state.curves.lanes().is_empty() {
             state.curves.begin(duel.lanes());
             state.scrub = None;
         }
         self.snapshot = None;
         self.boundary = Boundary::new(&self.render, &self.gpu, &duel);
+        // The way goes on where the same lanes do.
+        let same = |before: &Duel| {
+            before.model().parameter_floats() == duel.model().parameter_floats() && before.lanes() == duel.lanes()
+        };
+        let goes_on = change == Change::Rebuild && self.duel.as_ref().is_some_and(same);
+        if !goes_on || self.history.is_none() {
+            self.history = history;
+        }
+        let before = self.ground.take().filter(|_| goes_on);
+        self.ground = Some(Ground::new(&self.render, &self.gpu, &duel, before));
         self.duel = Some(duel);
     }
 }

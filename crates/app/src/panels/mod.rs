@@ -5,6 +5,7 @@ mod curves;
 mod fields;
 mod ground;
 mod layers;
+mod line;
 mod messages;
 mod status;
 mod top_bar;

@@ -15,6 +15,30 @@ pub const ON_THE_LINE: &str = "on the straight line from";
 /// What the circle around SAM's point is.
 pub const BALL: &str = "circle: SAM's ball of radius rho, where this slice cuts it";
 
+/// The parts of a SAM step and their formulas.
+pub const SLOW_PARTS: [[&str; 2]; 6] = [
+    ["gradient", "g = grad L(w)"],
+    ["normalise", "g / |g|"],
+    ["climb", "w + e,  e = rho g / |g|"],
+    ["second gradient", "g_s = grad L(w + e)"],
+    ["come back", "w + e - e = w"],
+    ["descend", "w - lr (momentum v + g_s)"],
+];
+/// Title of the ground in slow motion.
+pub const SLOW_TITLE: &str = "One SAM step, slowly";
+/// Its buttons.
+pub const SLOW_BACK: &str = "Back";
+/// Stops the motion.
+pub const SLOW_PAUSE: &str = "Hold";
+/// Goes on.
+pub const SLOW_PLAY: &str = "Run";
+/// One part on.
+pub const SLOW_NEXT: &str = "Next";
+/// Back to training.
+pub const SLOW_CLOSE: &str = "Back to training";
+/// Where rho is 0.
+pub const SLOW_NO_CLIMB: &str = "rho is 0: no climb, so SAM's step is SGD's";
+
 /// What a plane goes through, as its chooser says it.
 pub fn plane(kind: crate::state::PlaneKind) -> &'static str {
     match kind {

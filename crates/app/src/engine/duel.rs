@@ -172,6 +172,12 @@ impl Duel {
         Ok(true)
     }
 
+    /// Asks for the state of all lanes after the steps that are submitted.
+    pub fn fetch(&mut self) {
+        self.trainer.checkpoint_soon();
+        self.fetched = Some(Instant::now());
+    }
+
     /// Submits up to `steps` steps in chunks of `budget`, and returns what has arrived. `fetch` asks for the state of all
     /// lanes, which comes now and then by itself.
     ///
@@ -180,8 +186,7 @@ impl Duel {
     pub fn tick(&mut self, steps: u64, budget: Duration, fetch: bool) -> Result<Vec<Event>> {
         let due = self.fetched.is_none_or(|last| last.elapsed() > SNAPSHOT_EVERY);
         if due || fetch && self.fetched.is_none_or(|last| last.elapsed() > Duration::from_millis(500)) {
-            self.trainer.checkpoint_soon();
-            self.fetched = Some(Instant::now());
+            self.fetch();
         }
         self.trainer.allow(steps);
         let mut events = self.trainer.tick(&self.gpu, budget)?;

@@ -5,11 +5,13 @@ mod duel;
 mod ground;
 mod job;
 mod picture;
+mod slow;
 mod weights;
 
 pub use boundary::Boundary;
 pub use duel::{Duel, Side};
 pub use ground::{BEYOND, Ground, Laid, Line, Scale, Subject, Surface, What, camera};
+pub use slow::{Numbers, PARTS, Slow, place};
 pub use job::Job;
 pub use picture::{FORMAT, Picture};
 
@@ -40,6 +42,7 @@ pub struct Engine {
     boundary: Option<Boundary>,
     history: Option<History>,
     ground: Option<Ground>,
+    slow: Option<Slow>,
     /// Pixels that the picture of the ground may have.
     ground_pixels: [u32; 2],
     next: Option<Next>,
@@ -93,6 +96,7 @@ impl Engine {
             boundary: None,
             history: None,
             ground: None,
+            slow: None,
             ground_pixels: [640, 420],
             next: None,
             asked: None,
@@ -125,6 +129,11 @@ impl Engine {
     /// The loss surface.
     pub fn ground(&self) -> Option<&Ground> {
         self.ground.as_ref()
+    }
+
+    /// The step that slow motion shows.
+    pub fn slow(&self) -> Option<&Slow> {
+        self.slow.as_ref()
     }
 
     /// How many pixels the picture of the ground has room for.
@@ -168,6 +177,7 @@ impl Engine {
             + self.boundary.as_ref().map_or(0, Boundary::gpu_bytes)
             + self.history.as_ref().map_or(0, History::bytes)
             + self.ground.as_ref().map_or(0, Ground::gpu_bytes)
+            + self.slow.as_ref().map_or(0, Slow::gpu_bytes)
     }
 
     /// Goes from what is trained to what `state` asks for, by the least that is needed.
@@ -245,17 +255,31 @@ impl Engine {
             self.apply(state);
         }
         let Some(duel) = &mut self.duel else { return };
-        let rests = matches!(self.next, Some(Next::Build { .. })) || state.slow.is_some();
-        let steps = match (rests, state.playing) {
-            (true, _) => 0,
-            (false, true) => u64::MAX,
-            (false, false) => std::mem::take(&mut state.single_steps),
+        let rests = matches!(self.next, Some(Next::Build { .. }));
+        match &mut state.slow {
+            Some(motion) => {
+                let slow = self.slow.get_or_insert_with(|| Slow::new(&self.gpu, duel));
+                if slow.unfolded().is_some() {
+                    motion.pass();
+                }
+            }
+            None => self.slow = None,
+        }
+        let steps = match (rests, &mut self.slow, state.playing) {
+            (true, ..) => 0,
+            (false, Some(slow), _) => slow.allow(&self.gpu, duel),
+            (false, None, true) => u64::MAX,
+            (false, None, false) => std::mem::take(&mut state.single_steps),
         };
         let fetch = self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
         match duel.tick(steps, Duration::from_secs_f64(self.pace.budget), fetch) {
             Ok(events) => {
                 if steps == u64::MAX {
                     state.curves.pass(self.pace.seconds());
+                }
+                if let Some(slow) = &mut self.slow {
+                    slow.look(&self.gpu, duel);
+                    events.iter().for_each(|event| slow.hear(event));
                 }
                 events.into_iter().for_each(|event| self.hear(state, event));
             }
@@ -286,7 +310,8 @@ impl Engine {
             sides: [duel.slot(0), duel.slot(1)],
             lanes: [0, 1].map(|side| duel.sides().get(side).map_or(0, |side| side.first)),
             present: true,
-            unfolded: None,
+            unfolded: self.slow.as_ref().and_then(Slow::unfolded),
+            climbs: self.slow.as_ref().is_none_or(Slow::climbs),
         };
         let mut frame = ground::Frame {
             render: &self.render,
@@ -295,7 +320,7 @@ impl Engine {
             snapshot: self.snapshot.as_deref(),
             view: &state.view,
             dark: theme == egui::Theme::Dark,
-            playing: state.playing,
+            playing: state.playing && self.slow.is_none(),
             pixels: self.ground_pixels,
         };
         ground.tick(&mut frame, &moment)
@@ -348,6 +373,7 @@ impl Engine {
             state.scrub = None;
         }
         self.snapshot = None;
+        self.slow = None;
         self.boundary = Boundary::new(&self.render, &self.gpu, &duel);
         // The way goes on where the same lanes do.
         let same = |before: &Duel| {

@@ -2,8 +2,10 @@
 
 use super::Scene;
 use super::line::line_ui;
+use super::slow;
 use crate::command::Command;
-use crate::engine::{Ground, Laid, Scale, Subject, What, camera};
+use crate::engine::{Ground, Laid, Scale, Subject, What, camera, place};
+use crate::state::SlowMotion;
 use crate::state::PlaneKind;
 use crate::{text, tokens};
 use egui::{Align2, Color32, FontId, Mesh, Painter, Pos2, Rect, RichText, Sense, Shape, Stroke, Theme, Ui, pos2, vec2};
@@ -23,6 +25,12 @@ pub fn ground_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         ui.set_width(width - 22.0);
         ui.set_height((height - 22.0).max(120.0));
         head_ui(ui, scene);
+        if scene.state.slow.is_some() {
+            let size = vec2(ui.available_width(), (ui.available_height() - slow::HEIGHT - tokens::GAP).max(80.0));
+            picture_ui(ui, scene, size);
+            slow::slow_ui(ui, scene);
+            return;
+        }
         let below = if ui.available_width() < 460.0 { 2.0 * BELOW } else { BELOW };
         let size = vec2(ui.available_width(), (ui.available_height() - below - tokens::GAP).max(80.0));
         picture_ui(ui, scene, size);
@@ -43,6 +51,13 @@ pub fn ground_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let quiet = |text: String, scene: &Scene<'_>| RichText::new(text).small().color(scene.colors.quiet);
     ui.horizontal_wrapped(|ui| {
+        if scene.state.slow.is_some() {
+            ui.label(RichText::new(text::SLOW_TITLE).heading().strong());
+            let step = scene.engine.slow().map_or(0, |slow| slow.step());
+            let plane = format!("step {} · plane: w, w + e, and w after it", text::count(step));
+            ui.label(quiet(plane, scene));
+            return;
+        }
         ui.label(RichText::new(text::GROUND).heading().strong());
         let view = &scene.state.view;
         let (plane, contour, log) = (view.plane, view.contour, view.log_height);
@@ -85,7 +100,7 @@ fn picture_ui(ui: &mut Ui, scene: &mut Scene<'_>, size: egui::Vec2) {
         return;
     };
     response.widget_info(|| {
-        egui::WidgetInfo::labeled(egui::WidgetType::Image, true, description(scene, ground))
+        egui::WidgetInfo::labeled(egui::Role::Image, true, description(scene, ground))
     });
     let Some((heights, faces)) = ground.laid() else {
         let sentence = ground.trouble().unwrap_or(text::SURVEYING);
@@ -93,6 +108,7 @@ fn picture_ui(ui: &mut Ui, scene: &mut Scene<'_>, size: egui::Vec2) {
         return;
     };
     let camera = camera(&scene.state.view);
+    let subject = ground.surface().map_or(Subject::Plane(scene.state.view.plane), |surface| surface.subject);
     let width = rect.width() / faces.len().max(1) as f32;
     for (i, laid) in faces.iter().enumerate() {
         let left = rect.left() + width * i as f32;
@@ -102,7 +118,10 @@ fn picture_ui(ui: &mut Ui, scene: &mut Scene<'_>, size: egui::Vec2) {
             painter.image(picture.id(), part, all, Color32::WHITE);
         }
         let names = names(scene);
-        marks_ui(&painter, part, &camera, laid, &names);
+        match scene.state.slow {
+            Some(slow) if subject == Subject::Step => step_ui(&painter, part, &camera, laid, &slow),
+            _ => marks_ui(&painter, part, &camera, laid, &names),
+        }
     }
     let hint = if scene.state.view.contour { text::MAP_HINT } else { text::GROUND_HINT };
     let quiet = scene.colors.quiet;
@@ -227,6 +246,45 @@ fn marks_ui(painter: &Painter, rect: Rect, camera: &TerrainCamera, laid: &Laid, 
             if side == 0 { (vec2(-11.0, 1.0), Align2::RIGHT_CENTER) } else { (vec2(11.0, 1.0), Align2::LEFT_CENTER) };
         label(painter, place + by, align, &name, Color32::WHITE, Some(halo));
     }
+}
+
+/// The step of slow motion: its three points, the point that moves, and the arrow of the part.
+fn step_ui(painter: &Painter, rect: Rect, camera: &TerrainCamera, laid: &Laid, slow: &SlowMotion) {
+    let (colors, halo) = on_ground();
+    let at = |point: [f32; 3]| {
+        let ([x, y], _) = camera.project([rect.width(), rect.height()], point);
+        rect.min + vec2(x, y)
+    };
+    let find = |what| laid.marks.iter().find(|(other, ..)| *other == what).map(|(_, point, _)| *point);
+    let (Some(before), Some(after)) = (find(What::Side(1)), find(What::After)) else { return };
+    let climbed = find(What::Climbed);
+    if !laid.ball.is_empty() {
+        let circle: Vec<Pos2> = laid.ball.iter().map(|point| at(*point)).collect();
+        painter.add(Shape::line(circle, Stroke::new(1.2, colors.right)));
+    }
+    let names = [(Some(before), "w"), (climbed, "w + e"), (Some(after), "w after")];
+    for (point, name) in names {
+        let Some(point) = point else { continue };
+        painter.circle(at(point), 3.5, colors.ink, Stroke::new(1.5, halo));
+        label(painter, at(point) + vec2(9.0, 8.0), Align2::LEFT_TOP, name, Color32::WHITE, Some(halo));
+    }
+    // Without a climb the point rests where it is until it descends.
+    let top = climbed.unwrap_or(before);
+    let mixed = |[a, b, c]: [f32; 3]| [0, 1, 2].map(|i| a * before[i] + b * top[i] + c * after[i]);
+    let grown = |from: [f32; 3], to: [f32; 3]| {
+        arrow(painter, at(from), at(from) + slow.done.max(0.05) * (at(to) - at(from)), colors.ink, halo);
+    };
+    match slow.part {
+        0 => grown(before, top),
+        1 | 2 => arrow(painter, at(before), at(top), colors.ink, halo),
+        3 => grown(top, [0, 1, 2].map(|i| top[i] + after[i] - before[i])),
+        4 => arrow(painter, at(mixed(place(4, slow.done))), {
+            let from = mixed(place(4, slow.done));
+            at([0, 1, 2].map(|i| from[i] + after[i] - before[i]))
+        }, colors.right, halo),
+        _ => arrow(painter, at(before), at(after), colors.right, halo),
+    }
+    mark(painter, at(mixed(place(slow.part, slow.done))), 1, colors.right, halo);
 }
 
 /// The left side's circle, the right side's triangle.

@@ -20,7 +20,7 @@ pub fn line_ui(ui: &mut Ui, scene: &Scene<'_>, size: Vec2) {
     response.widget_info(|| {
         let of = |i: usize| format!("{}: train {}, test {}", names[i], text::loss(train[i]), text::loss(test[i]));
         let said = format!("Loss on the line from {} to {} at step {}. {}. {}.", names[0], names[1], line.step, of(0), of(1));
-        egui::WidgetInfo::labeled(egui::WidgetType::Image, true, said)
+        egui::WidgetInfo::labeled(egui::Role::Image, true, said)
     });
     let font = FontId::proportional(tokens::SMALL);
     let mut x = rect.left();

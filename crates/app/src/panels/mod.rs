@@ -7,6 +7,7 @@ mod ground;
 mod layers;
 mod line;
 mod messages;
+mod slow;
 mod status;
 mod top_bar;
 

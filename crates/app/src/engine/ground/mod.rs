@@ -50,6 +50,8 @@ pub struct Moment<'a> {
     pub present: bool,
     /// Before, at the top of, and after the SAM step that slow motion shows.
     pub unfolded: Option<[Slot<'a>; 3]>,
+    /// Whether that step climbs.
+    pub climbs: bool,
 }
 
 /// What a frame brings.
@@ -123,6 +125,7 @@ struct Begun {
     grid: usize,
     lanes: [usize; 2],
     present: bool,
+    climbs: bool,
     variance: Option<[f64; 2]>,
     same: bool,
 }

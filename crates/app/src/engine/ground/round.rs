@@ -67,6 +67,7 @@ impl Ground {
             grid,
             lanes: moment.lanes,
             present: moment.present,
+            climbs: moment.climbs,
             variance: None,
             same: false,
         };
@@ -131,7 +132,9 @@ impl Ground {
         let climbed = places.ascent.get(begun.lanes[1]).copied().flatten().map(|place| [place.x, place.y]);
         let marks: Vec<(What, [f64; 2])> = match begun.subject {
             Subject::Step => {
-                vec![(What::Side(1), [0.0, 0.0]), (What::Climbed, [1.0, 0.0]), (What::After, [0.0, 1.0])]
+                let mut marks = vec![(What::Side(1), [0.0, 0.0]), (What::After, [0.0, 1.0])];
+                marks.extend(begun.climbs.then_some((What::Climbed, [1.0, 0.0])));
+                marks
             }
             _ => {
                 let [left, right] = if through {

@@ -3,6 +3,7 @@
 mod data;
 mod field;
 mod gradient;
+mod history;
 mod sample;
 mod step;
 
@@ -10,6 +11,7 @@ use data::Visit;
 pub(crate) use data::{DataBuffers, DeviceData, View};
 pub(crate) use field::{FieldPlan, FieldRequest, FieldSegment};
 pub(crate) use gradient::{GradientPlan, GradientSegment};
+pub(crate) use history::{HistoryPlan, HistorySegment, MOST_CHOSEN, PRESENT};
 pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
 
 use crate::config::{Augment, Order};

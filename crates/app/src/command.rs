@@ -56,6 +56,10 @@ pub enum Command {
     RemovePoint(usize),
     /// Forgets all changes of points.
     ClearEdits,
+    /// The class of a point that a click adds.
+    Class(u16),
+    /// At a pace that can be followed, or as fast as it goes.
+    ToggleSpeed,
     /// Opens or closes what lies over the panels.
     Layer(Layer),
     /// Closes the topmost of them.
@@ -131,6 +135,8 @@ pub const COMMANDS: &[Spec] = &[
     with("move-point", "Move a training point", "index,x,y", &[]),
     with("remove-point", "Remove a training point", "index", &[]),
     plain("clear-edits", "Points as they were", None),
+    with("class", "Class of added points", "its number, from 0", &["0", "1"]),
+    plain("full-speed", "Full speed, or a pace to follow", Some(Key::F)),
     with(
         "show",
         "Show",
@@ -219,6 +225,8 @@ impl Command {
             }
             "remove-point" => Self::RemovePoint(index(numbers(1)?[0])?),
             "clear-edits" => Self::ClearEdits,
+            "class" => Self::Class(index(numbers(1)?[0])? as u16),
+            "full-speed" => Self::ToggleSpeed,
             "show" => Self::Layer(Layer::parse(argument).ok_or_else(wrong)?),
             "palette" => Self::Layer(Layer::Palette),
             "keys" => Self::Layer(Layer::Keys),

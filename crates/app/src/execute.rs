@@ -72,6 +72,10 @@ impl State {
             Command::MovePoint(point, place) => self.move_point(point, place),
             Command::RemovePoint(point) => self.edits.push(Edit::Remove(point)),
             Command::ClearEdits => self.edits.clear(),
+            Command::Class(class) => self.view.class = class,
+            Command::ToggleSpeed => {
+                self.view.speed = if self.view.speed.is_some() { None } else { Some(crate::state::WATCHABLE) };
+            }
             Command::Layer(layer) => self.toggle(layer),
             Command::Close => self.close(),
             Command::CopyLink => return Ok(Some(Wish::Copy(crate::share::link(self)))),

@@ -70,6 +70,10 @@ pub struct View {
     pub test_points: bool,
     /// The side that is looked at alone.
     pub focus: Option<usize>,
+    /// The class of a point that a click adds.
+    pub class: u16,
+    /// Steps a second at most; nothing for as fast as it goes.
+    pub speed: Option<f32>,
 }
 
 impl Default for View {
@@ -86,9 +90,14 @@ impl Default for View {
             smoothing: 0.0,
             test_points: false,
             focus: None,
+            class: 0,
+            speed: Some(WATCHABLE),
         }
     }
 }
+
+/// Steps a second at which a race of points can be followed by eye.
+pub const WATCHABLE: f32 = 250.0;
 
 /// A plane of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

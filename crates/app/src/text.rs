@@ -1,5 +1,8 @@
 //! What the panels say. Names and explanations of commands, settings and presets stand in their tables.
 
+use crate::engine::Seen;
+use lowland::data::Dataset;
+
 /// The name of the program.
 pub const NAME: &str = "Lowland";
 /// The ground's title.
@@ -35,6 +38,69 @@ pub fn bytes(n: u64) -> String {
         1_000_000..1_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
         _ => format!("{:.2} GB", n as f64 / 1e9),
     }
+}
+
+/// Beside the figure of a side that climbs.
+pub fn test_and_rho(rho: f32) -> String {
+    format!("{CLEAN_TEST}, rho {rho}")
+}
+
+/// What a screen reader says of a side's map.
+pub fn field_of(label: &str) -> String {
+    format!("What {} answers at each place, with the training points", side(label))
+}
+
+/// A training point under the pointer.
+pub fn point(index: usize, label: u16, wrong: bool) -> String {
+    let wrong = if wrong { ", which is wrong" } else { "" };
+    format!("point {index}, labelled {label}{wrong}. Drag to move; right click to remove.")
+}
+
+/// Over the hardest examples.
+pub const HARDEST: &str = "hardest of the rightly labelled";
+
+/// Over the mislabelled examples.
+pub fn learnt_by_heart(learnt: usize, of: usize) -> String {
+    format!("wrong labels: {learnt} of {of} learnt by heart")
+}
+
+/// Over the confusion matrix.
+pub fn confusion(of: usize) -> String {
+    format!("rows: what it is, columns: what it is taken for ({of} test examples)")
+}
+
+/// The name of a class.
+pub fn class(data: &Dataset, class: u16) -> String {
+    const CLOTHES: [&str; 10] =
+        ["top", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"];
+    const CIFAR: [&str; 10] =
+        ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+    let names: &[&str] = match data.name.as_str() {
+        "fashion-sample" | "fashion-mnist" => &CLOTHES,
+        "cifar10" => &CIFAR,
+        _ => &[],
+    };
+    names.get(usize::from(class)).map_or_else(|| class.to_string(), |name| (*name).to_owned())
+}
+
+/// An example under the pointer.
+pub fn seen(data: &Dataset, seen: &Seen) -> String {
+    let wrong = if seen.flipped { " (wrong)" } else { "" };
+    let name = |of: u16| class(data, of);
+    format!(
+        "example {}: label {}{wrong}; left says {} (loss {:.2}), right says {} (loss {:.2})",
+        seen.index,
+        name(seen.label),
+        name(seen.predicted[0]),
+        seen.loss[0],
+        name(seen.predicted[1]),
+        seen.loss[1],
+    )
+}
+
+/// A cell of the confusion matrix.
+pub fn taken_for(data: &Dataset, is: u16, taken: u16, count: u32) -> String {
+    format!("{count} x {} taken for {}", class(data, is), class(data, taken))
 }
 
 /// The name of a side as headings have it.

@@ -1,5 +1,5 @@
 //! The path of a training, kept on the device: what is kept, within which bytes, and where it lies on a plane.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use lowland::gpu::Gpu;
 use lowland::train::{Axes, Coordinates, History, Principal, Slot, Snapshot, Trainer};

@@ -28,7 +28,7 @@ pub(super) enum Job {
     Snapshot { step: u64 },
 }
 
-/// One lane's record of one step or batch, as `shaders/optim/log.wgsl` writes it.
+/// One lane's record of one step or batch, as `shaders/shared/record.wgsl` has it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub(crate) struct Record {

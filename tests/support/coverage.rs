@@ -65,6 +65,9 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("gather", &["gather"]),
     ("init", &["init"]),
     ("height field", &["height_field"]),
+    ("means of a sweep", &["sweep_means"]),
+    ("painted field", &["paint_field"]),
+    ("refined heights", &["refine_heights"]),
     ("sums of weights", &["combine", "add_gradients", "average_statistics"]),
 ];
 

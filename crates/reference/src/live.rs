@@ -154,7 +154,7 @@ impl RefineHeights {
         let [h, sx, sy] = all.find_map(|cell| self.in_cell(cell, [0, 1].map(|k| at[k] / by - cell[k] as f64)))?;
         let side = ((self.points - 1) * self.by) as f64;
         let hollow = (0..8).filter_map(|i| {
-            let angle = std::f64::consts::FRAC_PI_4 * f64::from(i);
+            let angle = std::f64::consts::FRAC_PI_4 * (f64::from(i) + 0.5);
             let around = self.rough([0, 1].map(|k| 2.0 * at[k] / side - 1.0 + 0.16 * [angle.cos(), angle.sin()][k]))?;
             Some((around.min(1.0) - h.min(1.0)) / 8.0)
         });

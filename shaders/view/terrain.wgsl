@@ -17,7 +17,7 @@ struct Seen {
   @location(0) place: vec2f,
   @location(1) height: f32,
   @location(2) shade: vec3f,                                 // slope, depth of the hollow
-  @location(3) @interpolate(flat, either) kind: u32,
+  @location(3) @interpolate(flat) kind: u32,
 }
 const NONE = -100.0;
 const SURFACE = 0u;

@@ -119,12 +119,7 @@ fn means_go_to_the_places_of_their_points() {
         let ring: Vec<[f32; 12]> = (0..batches * lanes).map(|_| record(rng)).collect();
         // Three lanes with places, one without, one whose place is beyond the end.
         let places = [3.0, 0.0, 8.0, -1.0, 9.0];
-        let factors: Vec<[f32; 4]> = places
-            .iter()
-            .map(|place| [f32::from_bits(SENTINEL); 3].map(|_| 0.5))
-            .zip(places)
-            .map(|([a, b, c], place)| [a, b, c, place])
-            .collect();
+        let factors: Vec<[f32; 4]> = places.iter().map(|place| [0.5, 0.5, 0.5, *place]).collect();
         let mut bench = Bench::default();
         let rows: Vec<[u32; 4]> = (0..lanes as u32).map(|lane| [lane, 0, lane, lane]).collect();
         let rows = bench.table(&rows);
@@ -157,7 +152,7 @@ fn a_field_is_painted_as_its_twin_paints_it() {
         (10, [12, 12], [128, 9], 9.0),
     ];
     for (classes, grid, size, swing) in cases {
-        let rng = &mut Rng::new(classes as u32, Stream::Data, 2);
+        let rng = &mut Rng::new(classes, Stream::Data, 2);
         let [width, height] = size;
         let (count, padded) = (grid[0] * grid[1], (classes as usize).next_multiple_of(4));
         let logits: Vec<Vec<f32>> = (0..classes).map(|_| (0..count).map(|_| swing * uniform(rng)).collect()).collect();

@@ -22,7 +22,7 @@ const FLOOR: f32 = -0.07;
 
 impl Default for TerrainCamera {
     fn default() -> Self {
-        Self { azimuth: 0.6, elevation: 0.68, zoom: 1.0, pan: [0.0; 2], perspective: 0.17, relief: 0.9 }
+        Self { azimuth: 0.6, elevation: 0.74, zoom: 1.0, pan: [0.0; 2], perspective: 0.17, relief: 0.8 }
     }
 }
 

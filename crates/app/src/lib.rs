@@ -16,11 +16,13 @@
 //! - [`App`] ties them together for eframe; the window's and the page's entries are shells around it.
 
 mod app;
+mod bands;
 mod command;
 mod curves;
 mod engine;
 mod execute;
 mod panels;
+mod plots;
 mod presets;
 mod settings;
 mod share;
@@ -32,6 +34,7 @@ pub use app::{App, Start};
 pub use command::{COMMANDS, Command, Spec};
 pub use curves::{Curves, Quantity};
 pub use engine::{Engine, Side};
+pub use plots::Plot;
 pub use presets::PRESETS;
 pub use settings::{Change, SETTINGS, Setting};
 pub use state::{Axis, Layer, PlaneKind, State};

@@ -2,6 +2,7 @@
 
 use crate::curves::Curves;
 use crate::engine::Start;
+use crate::plots::Plot;
 use lowland::config::Config;
 use web_time::{Duration, Instant};
 
@@ -66,6 +67,10 @@ pub struct View {
     pub axis: Axis,
     /// How much curves are smoothed, 0 to 0.99.
     pub smoothing: f32,
+    /// What the upper and the lower plot show.
+    pub plots: [Plot; 2],
+    /// Whether losses and norms are plotted by their logarithm.
+    pub log_loss: bool,
     /// Whether test points are shown.
     pub test_points: bool,
     /// The side that is looked at alone.
@@ -84,6 +89,8 @@ impl Default for View {
             zoom: 1.0,
             axis: Axis::Gradients,
             smoothing: 0.0,
+            plots: [Plot::TestAccuracy, Plot::WrongLabels],
+            log_loss: true,
             test_points: false,
             focus: None,
         }

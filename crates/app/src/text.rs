@@ -39,7 +39,7 @@ pub fn bytes(n: u64) -> String {
 
 /// The name of a side as headings have it.
 pub fn side(label: &str) -> String {
-    label.to_uppercase()
+    label.to_uppercase().replace("-2X", " 2x")
 }
 
 #[cfg(test)]

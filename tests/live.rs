@@ -1,5 +1,5 @@
 //! What an app does with a trainer while it trains: a device of its own, weights where they lie, settings that change.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use lowland::data::Inputs;
 use lowland::gpu::Gpu;

@@ -36,6 +36,8 @@ pub struct Colors {
     pub third: Color32,
     /// Points and areas of up to ten classes: the areas.
     pub class_areas: [Color32; 10],
+    /// Where the network is unsure.
+    pub class_neutral: Color32,
     /// The points.
     pub class_points: [Color32; 10],
     /// Where the decision lies.
@@ -83,6 +85,7 @@ const DARK: Colors = Colors {
     class_areas: all([
         0x5b3f7d, 0x4f7438, 0x7a4a3a, 0x37657a, 0x7a6a35, 0x6a3b5c, 0x3d6f66, 0x6b6b6b, 0x44508a, 0x86603a,
     ]),
+    class_neutral: rgb(0x1c262b),
     class_points: all([
         0xd3a8ff, 0xb6e37f, 0xf2a58c, 0x8fd3f0, 0xe8d27c, 0xf09bd0, 0x86dcc9, 0xc9c9c9, 0xa4b1f5, 0xf0bd85,
     ]),
@@ -107,6 +110,7 @@ const LIGHT: Colors = Colors {
     class_areas: all([
         0xcbb7e4, 0xcfe3b4, 0xf1c9ba, 0xbfdeea, 0xefe3b4, 0xecc4dd, 0xbfe2da, 0xd8d8d8, 0xc6cdf0, 0xf0d6b8,
     ]),
+    class_neutral: rgb(0xf7f4ec),
     class_points: all([
         0x6f35ad, 0x47801b, 0xa8452a, 0x1c6a88, 0x83690d, 0x9a2d72, 0x1c7867, 0x5a5a5a, 0x3d4aa8, 0x91561a,
     ]),

@@ -5,7 +5,7 @@ mod duel;
 mod job;
 mod picture;
 
-pub use boundary::Boundary;
+pub use boundary::{ASPECT, Boundary, Moment, Source};
 pub use duel::{Duel, Side};
 pub use job::Job;
 pub use picture::{FORMAT, Picture};
@@ -227,7 +227,8 @@ impl Engine {
             }
         }
         if let (Some(duel), Some(boundary)) = (&self.duel, &mut self.boundary) {
-            boundary.tick(&self.render, &self.gpu, duel, state, theme);
+            let source = Source::Slots([duel.slot(0), duel.slot(1)]);
+            boundary.tick((&self.render, &self.gpu), Moment::Present(duel.submitted()), source, state, theme);
         }
     }
 

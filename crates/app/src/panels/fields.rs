@@ -2,6 +2,7 @@
 
 use super::Scene;
 use crate::curves::Quantity;
+use crate::engine::ASPECT;
 use crate::{text, tokens};
 use egui::{Color32, Rect, RichText, Sense, Stroke, pos2, vec2};
 use lowland::data::Inputs;
@@ -34,7 +35,7 @@ fn field_ui(ui: &mut egui::Ui, scene: &mut Scene<'_>, which: usize, width: f32) 
         ui.label(RichText::new(figure).size(tokens::FIGURE).strong());
         ui.label(RichText::new(text::CLEAN_TEST).small().color(scene.colors.quiet));
     });
-    let (rect, _) = ui.allocate_exact_size(vec2(width, width * 0.8), Sense::click_and_drag());
+    let (rect, _) = ui.allocate_exact_size(vec2(width, width / ASPECT), Sense::click_and_drag());
     let Some(boundary) = scene.engine.boundary() else { return };
     if let Some(picture) = boundary.picture(which) {
         let all = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));

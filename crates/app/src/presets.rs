@@ -71,7 +71,7 @@ fn duel(data: &str, label_noise: f32, lr: f32, rho: f32) -> Config {
 
 /// What the app opens with.
 pub fn opening() -> Start {
-    Start { config: (PRESETS[0].config)(), edits: Vec::new() }
+    Start { config: (PRESETS[0].config)(), edits: Vec::new(), weights: None }
 }
 
 /// The preset of this name.

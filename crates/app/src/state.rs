@@ -1,9 +1,11 @@
 //! What the host knows: what is asked for, what is on screen, and what has been measured.
 
 use crate::curves::Curves;
-use crate::engine::Start;
+use crate::engine::{Start, Weights};
 use crate::plots::Plot;
+use crate::share::Link;
 use lowland::config::Config;
+use std::rc::Rc;
 use web_time::{Duration, Instant};
 
 /// What is asked for and what is shown.
@@ -13,6 +15,8 @@ pub struct State {
     pub config: Config,
     /// Changes of the training points, in order.
     pub edits: Vec<Edit>,
+    /// The weights that both sides begin at, where they come from a file.
+    pub weights: Option<Rc<Weights>>,
     /// What is on screen.
     pub view: View,
     /// Whether training goes on.
@@ -207,6 +211,7 @@ impl State {
         Self {
             config: start.config,
             edits: start.edits,
+            weights: start.weights,
             view: View::default(),
             playing: true,
             single_steps: 0,
@@ -218,6 +223,25 @@ impl State {
             hidden: Vec::new(),
             slow: None,
         }
+    }
+
+    /// What to train.
+    pub fn start(&self) -> Start {
+        Start { config: self.config.clone(), edits: self.edits.clone(), weights: self.weights.clone() }
+    }
+
+    /// Asks for `start`.
+    pub fn begin_at(&mut self, start: Start) {
+        (self.config, self.edits, self.weights) = (start.config, start.edits, start.weights);
+    }
+
+    /// Goes where a link points; what it could not say becomes messages.
+    pub fn follow(&mut self, link: Link) {
+        self.take(link.config);
+        (self.edits, self.view, self.hidden) = (link.edits, link.view, link.hidden);
+        self.playing = !link.paused;
+        self.scrub = None;
+        link.problems.into_iter().for_each(|problem| self.warn(problem));
     }
 
     /// Says something.

@@ -9,6 +9,9 @@ pub const PREPARING: &str = "Preparing the race...";
 /// Over the field of a side.
 pub const CLEAN_TEST: &str = "of the test points right";
 
+/// Said when the link is on the clipboard.
+pub const LINK_COPIED: &str = "The link to this is on the clipboard.";
+
 /// An accuracy as people read it.
 pub fn percent(accuracy: f32) -> String {
     format!("{:.1} %", 100.0 * accuracy)

@@ -1,13 +1,13 @@
 //! The duel: two (or more) optimizers, each with one or several seeds, trained side by side as lanes of one trainer.
 
-use super::{SNAPSHOT_EVERY, Start};
+use super::{SNAPSHOT_EVERY, Start, Weights};
 use crate::state::Edit;
 use lowland::config::{Command, Config};
 use lowland::data::{Dataset, Inputs};
 use lowland::gpu::Gpu;
 use lowland::model::Model;
 use lowland::optim::Optimizer;
-use lowland::train::{Event, Setup, Slot, Snapshot, Trainer};
+use lowland::train::{Event, LaneState, Setup, Slot, Snapshot, Trainer, read_tensors};
 use lowland::{Error, Result};
 use std::rc::Rc;
 use web_time::{Duration, Instant};
@@ -76,8 +76,15 @@ impl Duel {
         }
         let from = match (&snapshot, &before) {
             (Some(snapshot), Some(before)) => Some(Snapshot::clone(snapshot).for_setup(before, &setup)),
-            (snapshot, _) => snapshot.as_deref().cloned(),
+            (None, _) => match &start.weights {
+                Some(weights) => Some(begin_at(weights, &model, setup.lanes.len())?),
+                None => None,
+            },
+            (snapshot, None) => snapshot.as_deref().cloned(),
         };
+        if from.as_ref().is_some_and(|from| from.lanes.iter().any(|lane| !fits(lane, &model))) {
+            return Err(Error::input("what was kept of the last time belongs to another network, so it starts anew."));
+        }
         let trainer = Trainer::new(&gpu, &model, &data, setup, from.as_ref()).await?;
         let double = match double {
             Some(setup) => Some(Trainer::new(&gpu, &model, &data, setup, twice.as_deref()).await?),
@@ -242,6 +249,19 @@ fn prepared(config: &Config, data: &Dataset) -> Config {
         checkpoint_every: Some(ENDLESS),
         ..config.clone()
     }
+}
+
+/// All lanes at the weights of a file, before their first step.
+fn begin_at(weights: &Weights, model: &Model, lanes: usize) -> Result<Snapshot> {
+    let lane = read_tensors(model, &weights.bytes, &weights.name)?;
+    Ok(Snapshot { step: 0, lanes: vec![lane; lanes] })
+}
+
+fn fits(lane: &LaneState, model: &Model) -> bool {
+    let parameters = model.parameter_floats();
+    lane.weights.len() == parameters
+        && lane.running.len() == model.running_floats()
+        && lane.moments.iter().all(|moment| moment.len() == parameters)
 }
 
 fn sides(setup: &Setup) -> Vec<Side> {

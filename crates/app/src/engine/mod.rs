@@ -27,6 +27,17 @@ pub struct Start {
     pub config: Config,
     /// Changes of its training points, in order.
     pub edits: Vec<Edit>,
+    /// The weights that both sides begin at, where they come from a file.
+    pub weights: Option<Rc<Weights>>,
+}
+
+/// A checkpoint that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weights {
+    /// The file's name, for messages.
+    pub name: String,
+    /// The file.
+    pub bytes: Vec<u8>,
 }
 
 /// The device and what lives on it.
@@ -107,6 +118,12 @@ impl Engine {
         self.snapshot.as_ref()
     }
 
+    /// Whether the newest state that came back is the present one.
+    pub fn snapshot_is_present(&self) -> bool {
+        let present = self.duel.as_ref().map(Duel::submitted);
+        self.snapshot.as_ref().is_some_and(|snapshot| Some(snapshot.step) == present)
+    }
+
     /// Whether another duel is being prepared.
     pub fn is_preparing(&self) -> bool {
         self.next.is_some()
@@ -134,7 +151,7 @@ impl Engine {
 
     /// Goes from what is trained to what `state` asks for, by the least that is needed.
     pub fn apply(&mut self, state: &mut State) {
-        let start = Start { config: state.config.clone(), edits: state.edits.clone() };
+        let start = state.start();
         let Some(before) = self.asked.replace(start.clone()) else {
             self.build(start, Change::Restart, None);
             return;
@@ -144,6 +161,7 @@ impl Engine {
         }
         let change = match settings::change(&before.config, &start.config) {
             Some(Change::Restart) => Change::Restart,
+            _ if before.weights != start.weights => Change::Restart,
             Some(Change::Live) if before.edits == start.edits && self.next.is_none() => Change::Live,
             _ => Change::Rebuild,
         };
@@ -160,14 +178,14 @@ impl Engine {
 
     /// The same from its beginning.
     pub fn restart(&mut self, state: &State) {
-        let start = Start { config: state.config.clone(), edits: state.edits.clone() };
+        let start = state.start();
         self.asked = Some(start.clone());
         self.build(start, Change::Restart, None);
     }
 
     /// From a state that was kept.
     pub fn resume(&mut self, state: &State, snapshot: Rc<Snapshot>) {
-        let start = Start { config: state.config.clone(), edits: state.edits.clone() };
+        let start = state.start();
         self.asked = Some(start.clone());
         self.build(start, Change::Rebuild, Some(snapshot));
     }
@@ -183,10 +201,17 @@ impl Engine {
     /// Says why something cannot be trained, and goes on with what is.
     fn refuse(&mut self, state: &mut State, error: &Error) {
         state.warn(error.to_string());
-        if let Some(duel) = &self.duel {
-            state.config = duel.start().config.clone();
-            state.edits = duel.start().edits.clone();
-            self.asked = Some(duel.start().clone());
+        match &self.duel {
+            Some(duel) => {
+                state.begin_at(duel.start().clone());
+                self.asked = Some(duel.start().clone());
+            }
+            // Nothing is trained yet: the opening duel is, instead.
+            None if self.asked.as_ref() != Some(&crate::presets::opening()) => {
+                state.begin_at(crate::presets::opening());
+                self.asked = None;
+            }
+            None => {}
         }
     }
 

@@ -18,8 +18,14 @@ pub fn train_until(harness: &mut Harness<'_, App>, step: u64) {
         app.engine().duel().is_some_and(|duel| duel.submitted() >= step && duel.start().config == *asked)
     });
     harness.state_mut().command("pause", "").unwrap();
+    assert_eq!(messages(harness.state()), Vec::<String>::new());
     // What was submitted comes back.
     frames_until(harness, |app| app.engine().duel().is_some_and(|duel| duel.trainer().is_idle()));
+}
+
+/// What the app has said.
+pub fn messages(app: &App) -> Vec<String> {
+    app.state().messages.iter().map(|message| message.text.clone()).collect()
 }
 
 /// Frames until `done` says so.
@@ -27,7 +33,7 @@ pub fn frames_until(harness: &mut Harness<'_, App>, done: impl Fn(&App) -> bool)
     let start = std::time::Instant::now();
     while !done(harness.state()) {
         harness.step();
-        assert!(start.elapsed().as_secs() < 60, "it takes too long");
+        assert!(start.elapsed().as_secs() < 60, "it takes too long; {:?}", messages(harness.state()));
     }
 }
 

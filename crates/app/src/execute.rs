@@ -66,6 +66,8 @@ impl State {
             Command::Zoom(factor) => self.view.zoom = (self.view.zoom * factor).clamp(0.4, 4.0),
             Command::Axis(axis) => self.view.axis = axis,
             Command::Smoothing(amount) => self.view.smoothing = amount,
+            Command::Plot(place, plot) => self.view.plots[place.min(1)] = plot,
+            Command::ToggleLogLoss => self.view.log_loss = !self.view.log_loss,
             Command::Scrub(step) => self.scrub = step,
             Command::ToggleTestPoints => self.view.test_points = !self.view.test_points,
             Command::AddPoint(place, class) => self.edits.push(Edit::Add(place, class)),
@@ -150,7 +152,7 @@ impl State {
     }
 
     fn close(&mut self) {
-        if self.layers.pop().is_none() && self.slow.take().is_none() {
+        if self.layers.pop().is_none() && self.slow.take().is_none() && self.scrub.take().is_none() {
             self.messages.pop();
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::curves::Curves;
 use crate::engine::{Start, Weights};
+use crate::plots::Plot;
 use crate::share::Link;
 use lowland::config::Config;
 use std::rc::Rc;
@@ -70,6 +71,10 @@ pub struct View {
     pub axis: Axis,
     /// How much curves are smoothed, 0 to 0.99.
     pub smoothing: f32,
+    /// What the upper and the lower plot show.
+    pub plots: [Plot; 2],
+    /// Whether losses and norms are plotted by their logarithm.
+    pub log_loss: bool,
     /// Whether test points are shown.
     pub test_points: bool,
     /// The side that is looked at alone.
@@ -92,6 +97,8 @@ impl Default for View {
             zoom: 1.0,
             axis: Axis::Gradients,
             smoothing: 0.0,
+            plots: [Plot::TestAccuracy, Plot::WrongLabels],
+            log_loss: true,
             test_points: false,
             focus: None,
             class: 0,

@@ -108,7 +108,7 @@ pub fn taken_for(data: &Dataset, is: u16, taken: u16, count: u32) -> String {
 
 /// The name of a side as headings have it.
 pub fn side(label: &str) -> String {
-    label.to_uppercase()
+    label.to_uppercase().replace("-2X", " 2x")
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub struct Engine {
     lost: bool,
 }
 
-/// A duel in preparation; the one before goes on meanwhile.
+/// A duel in preparation; the one before rests meanwhile.
 #[derive(Debug)]
 enum Next {
     /// Its start has to come back from the device first.
@@ -206,7 +206,8 @@ impl Engine {
     fn build(&mut self, start: Start, change: Change, from: Option<Rc<Snapshot>>) {
         let (gpu, with) = (Rc::clone(&self.gpu), start.clone());
         let before = self.duel.as_ref().map(|duel| duel.trainer().setup().clone());
-        let job = Job::new(async move { Duel::new(gpu, with, from, before).await });
+        let twice = self.duel.as_ref().filter(|_| from.is_some()).and_then(|duel| duel.double_snapshot().cloned());
+        let job = Job::new(async move { Duel::new(gpu, with, from, before, twice).await });
         self.next = Some(Next::Build { job, change, start });
     }
 
@@ -239,7 +240,8 @@ impl Engine {
             self.apply(state);
         }
         let Some(duel) = &mut self.duel else { return };
-        let rests = matches!(self.next, Some(Next::Build { .. })) || state.slow.is_some();
+        // While another duel is prepared, from this one's state or anew, it rests: steps would be lost.
+        let rests = self.next.is_some() || state.slow.is_some();
         let steps = match (rests, state.playing) {
             (true, _) => 0,
             (false, true) => self.pace.steps(state.view.speed, duel.data().shape.len() == 2),
@@ -297,7 +299,7 @@ impl Engine {
     fn prepare(&mut self, state: &mut State) {
         match self.next.take() {
             Some(Next::Snapshot(start)) => {
-                let wanted = self.duel.as_ref().map(Duel::submitted);
+                let wanted = self.duel.as_ref().filter(|duel| !duel.awaits_double()).map(Duel::submitted);
                 match self.snapshot.clone().filter(|snapshot| Some(snapshot.step) == wanted) {
                     Some(snapshot) => self.build(start, Change::Rebuild, Some(snapshot)),
                     None => self.next = Some(Next::Snapshot(start)),
@@ -316,6 +318,8 @@ impl Engine {
         if change == Change::Restart || state.curves.lanes().is_empty() {
             state.curves.begin(duel.lanes());
             state.scrub = None;
+        } else {
+            state.curves.go_on(duel.lanes(), duel.submitted());
         }
         self.snapshot = None;
         self.boundary = Boundary::new(&self.render, &self.gpu, &duel);

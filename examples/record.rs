@@ -15,8 +15,12 @@ use std::fmt::Write as _;
 const SIDE: usize = 48;
 /// What is in sight: x from, x to, y from, y to.
 const BOUNDS: [f32; 4] = [-1.5, 1.5, -1.5, 1.5];
-/// Steps in all, between pictures, and between points of the curves.
-const [STEPS, PICTURE, POINT]: [u64; 3] = [3_000, 75, 25];
+/// Steps in all.
+const STEPS: u64 = 3_000;
+/// Steps between pictures.
+const PICTURE: u64 = 75;
+/// Steps between points of the curves.
+const POINT: u64 = 25;
 
 /// Trains, and prints JSON.
 pub fn main() -> lowland::Result<()> {

@@ -4,9 +4,9 @@
 #import shared/rows
 #import shared/clock
 #import shared/gradient_norm
+#import shared/record
 
 struct Log { batch: u32, whole: u32, ascent_offset: u32, slices: u32, lanes: u32, ring: u32 }
-struct Record { clean: vec4f, flipped: vec4f, grad_norm: f32, ascent_loss: f32, unused: vec2f }
 
 @group(0) @binding(0) var<uniform> p: Log;
 @group(0) @binding(1) var<uniform> rows: Rows;

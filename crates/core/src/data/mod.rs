@@ -203,6 +203,14 @@ impl Shape {
 }
 
 impl Dataset {
+    /// The same data set with nothing but `examples`, as its training part.
+    pub(crate) fn only(&self, examples: Split) -> Self {
+        let Self { name, shape, classes, scaling, .. } = self;
+        let test = examples.empty();
+        let (name, scaling) = (name.clone(), scaling.clone());
+        Self { name, shape: *shape, classes: *classes, train: examples, val: None, test, scaling }
+    }
+
     /// The data set with at most this many training and test examples, taken evenly spaced from first to last: a fair part
     /// of files that are sorted by class, too. There is no validation part in it.
     pub fn thinned(&self, train: usize, test: usize) -> Self {
@@ -223,23 +231,34 @@ impl Split {
         self.labels.is_empty()
     }
 
-    /// At most `count` examples, evenly spaced.
-    fn thinned(&self, count: usize, shape: Shape) -> Self {
-        let (all, count, size) = (self.len(), count.min(self.len()), shape.len());
-        let chosen: Vec<usize> = (0..count).map(|i| i * all / count).collect();
-        let flipped: Vec<bool> = chosen.iter().filter_map(|i| self.flipped.get(*i).copied()).collect();
+    /// No examples, of the same kind of inputs.
+    pub(crate) fn empty(&self) -> Self {
+        let inputs = match &self.inputs {
+            Inputs::Bytes(_) => Inputs::Bytes(Vec::new()),
+            Inputs::Floats(_) => Inputs::Floats(Vec::new()),
+        };
+        Self { inputs, labels: Vec::new(), flipped: Vec::new() }
+    }
+
+    /// The examples at `chosen`, in this order; places beyond the end are left out.
+    pub(crate) fn chosen(&self, chosen: &[usize], shape: Shape) -> Self {
+        let size = shape.len();
+        let inside = || chosen.iter().copied().filter(|i| *i < self.len());
+        let flipped: Vec<bool> = inside().filter_map(|i| self.flipped.get(i).copied()).collect();
         Self {
             inputs: match &self.inputs {
-                Inputs::Bytes(v) => {
-                    Inputs::Bytes(chosen.iter().flat_map(|i| &v[i * size..][..size]).copied().collect())
-                }
-                Inputs::Floats(v) => {
-                    Inputs::Floats(chosen.iter().flat_map(|i| &v[i * size..][..size]).copied().collect())
-                }
+                Inputs::Bytes(v) => Inputs::Bytes(inside().flat_map(|i| &v[i * size..][..size]).copied().collect()),
+                Inputs::Floats(v) => Inputs::Floats(inside().flat_map(|i| &v[i * size..][..size]).copied().collect()),
             },
-            labels: chosen.iter().map(|i| self.labels[*i]).collect(),
+            labels: inside().map(|i| self.labels[i]).collect(),
             flipped: if flipped.contains(&true) { flipped } else { Vec::new() },
         }
+    }
+
+    /// At most `count` examples, evenly spaced.
+    fn thinned(&self, count: usize, shape: Shape) -> Self {
+        let (all, count) = (self.len(), count.min(self.len()));
+        self.chosen(&(0..count).map(|i| i * all / count).collect::<Vec<_>>(), shape)
     }
 
     /// Cuts the examples from `at` on away and returns them.

@@ -14,6 +14,7 @@ pub(crate) use recording::fold;
 pub use recording::{BufferId, Dispatch, Recording, TableId};
 
 use crate::{Error, Result};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Which adapter and which kernels to use.
@@ -37,9 +38,6 @@ pub enum Family {
     Subgroup,
 }
 
-/// Invocations of a subgroup that the kernels of [`Family::Subgroup`] are written for.
-const SUBGROUP: u32 = 8;
-
 /// An open device with its queue and its compiled kernels.
 #[derive(Debug)]
 pub struct Gpu {
@@ -49,7 +47,14 @@ pub struct Gpu {
     limits: wgpu::Limits,
     family: Family,
     pipelines: pipelines::Pipelines,
-    fault: Arc<Mutex<Option<String>>>,
+    fault: Arc<Fault>,
+}
+
+/// What went wrong on a device. Its callbacks write it, on whatever thread they run.
+#[derive(Debug, Default)]
+struct Fault {
+    first: Mutex<Option<String>>,
+    lost: AtomicBool,
 }
 
 impl Gpu {
@@ -60,36 +65,65 @@ impl Gpu {
     pub async fn open(options: &GpuOptions) -> Result<Self> {
         let adapter = adapter::choose(options.adapter.as_deref()).await?;
         let info = adapter.get_info();
+        let (device, queue) = adapter.request_device(&Self::device_descriptor(&adapter)).await.map_err(|e| {
+            Error::input(format!("{} cannot be opened: {e}. Choose another adapter with --adapter.", info.name))
+        })?;
+        Ok(Self::from_parts(info, device, queue, options.family))
+    }
+
+    /// What the engine asks of a device: WebGPU's baseline limits, buffers and bindings as large as the adapter has them,
+    /// and subgroups where they have the size that kernels are written for.
+    pub fn device_descriptor(adapter: &wgpu::Adapter) -> wgpu::DeviceDescriptor<'static> {
         let offered = adapter.limits();
         let required_limits = wgpu::Limits {
             max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
             max_buffer_size: offered.max_buffer_size,
             ..wgpu::Limits::default()
         };
-        let subgroups = adapter.features().contains(wgpu::Features::SUBGROUP)
-            && (info.subgroup_min_size, info.subgroup_max_size) == (SUBGROUP, SUBGROUP);
+        let subgroups =
+            adapter.features().contains(wgpu::Features::SUBGROUP) && has_subgroups_of_8(&adapter.get_info());
         let required_features = if subgroups { wgpu::Features::SUBGROUP } else { wgpu::Features::empty() };
-        let descriptor =
-            wgpu::DeviceDescriptor { label: Some("lowland"), required_features, required_limits, ..Default::default() };
-        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
-            Error::input(format!("{} cannot be opened: {e}. Choose another adapter with --adapter.", info.name))
-        })?;
-        let fault = Arc::new(Mutex::new(None));
+        wgpu::DeviceDescriptor { label: Some("lowland"), required_features, required_limits, ..Default::default() }
+    }
+
+    /// Wraps a device that somebody else opened, with [`Gpu::device_descriptor`] or more, and draws with, too. `family` is
+    /// chosen by the adapter where it is `None`.
+    ///
+    /// The device's callbacks for errors and for its loss are the engine's from now on: an error that no scope catches, the
+    /// other user's too, is told by [`Gpu::check`]. A shell that knows better than wgpu whether the adapter computes on
+    /// the CPU says so in `info.device_type`.
+    pub fn from_parts(
+        info: wgpu::AdapterInfo,
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        family: Option<Family>,
+    ) -> Self {
+        let fault = Arc::new(Fault::default());
         let on_error = Arc::clone(&fault);
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| record(&on_error, error.to_string())));
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error.record(error.to_string())));
         let on_lost = Arc::clone(&fault);
         device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                record(&on_lost, format!("the device was lost ({reason:?}): {message}"));
-            }
+            on_lost.record(format!("the device was lost ({reason:?}): {message}"));
+            on_lost.lost.store(true, Ordering::Release);
         });
         let software = info.device_type == wgpu::DeviceType::Cpu;
-        let family = match options.family.unwrap_or(if software { Family::Subgroup } else { Family::Shared }) {
+        let subgroups = device.features().contains(wgpu::Features::SUBGROUP) && has_subgroups_of_8(&info);
+        let family = match family.unwrap_or(if software { Family::Subgroup } else { Family::Shared }) {
             Family::Subgroup if !subgroups => Family::Register,
             family => family,
         };
         let limits = device.limits();
-        Ok(Self { device, queue, info, limits, family, pipelines: pipelines::Pipelines::default(), fault })
+        Self { device, queue, info, limits, family, pipelines: pipelines::Pipelines::default(), fault }
+    }
+
+    /// The device, for those who draw or compute beside the engine.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    /// The device's queue. What is submitted to it and to the engine is done in the order of the submissions.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.queue
     }
 
     /// The adapter's name, driver and kind.
@@ -117,10 +151,17 @@ impl Gpu {
     /// # Errors
     /// [`Error::Run`] with the driver's words.
     pub fn check(&self) -> Result<()> {
-        match self.fault.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            Some(message) => Err(Error::run(format!("{} gave up: {message}", self.info.name))),
+        // A browser may keep the adapter's name to itself.
+        let name = if self.info.name.is_empty() { "the device" } else { &self.info.name };
+        match self.fault.first.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(message) => Err(Error::run(format!("{name} gave up: {message}"))),
             None => Ok(()),
         }
+    }
+
+    /// Whether the device is lost, for whatever reason: nothing on it can be used or read any more.
+    pub fn lost(&self) -> bool {
+        self.fault.lost.load(Ordering::Acquire)
     }
 
     /// Lets callbacks of finished work run; never waits.
@@ -168,6 +209,14 @@ impl Gpu {
     }
 }
 
-fn record(fault: &Mutex<Option<String>>, message: String) {
-    fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+impl Fault {
+    /// Keeps the first message: what follows is mostly its consequence.
+    fn record(&self, message: String) {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+    }
+}
+
+/// Whether subgroups have the size that the kernels of [`Family::Subgroup`] are written for.
+fn has_subgroups_of_8(info: &wgpu::AdapterInfo) -> bool {
+    (info.subgroup_min_size, info.subgroup_max_size) == (8, 8)
 }

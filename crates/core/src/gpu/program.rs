@@ -31,7 +31,9 @@ impl Program {
         let out_of_memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let program = Self::build(gpu, recording, segments);
-        let (invalid, exhausted) = (validation.pop().await, out_of_memory.pop().await);
+        // Both scopes are closed before anything is awaited: somebody else may open one on this device in between.
+        let (invalid, exhausted) = (validation.pop(), out_of_memory.pop());
+        let (invalid, exhausted) = (invalid.await, exhausted.await);
         match (exhausted, invalid) {
             (Some(_), _) => Err(Error::input(format!(
                 "the device has no room for {} MB; use a smaller batch, fewer lanes or a smaller model.",

@@ -74,12 +74,15 @@ impl Readback {
         }
     }
 
-    /// Waits for what was asked for. Natively somebody has to poll the device, so this does, in slices of a millisecond.
+    /// Waits for what was asked for. Natively somebody has to poll the device, so this does, in slices of a millisecond; for
+    /// a caller that looks again by itself (a frame, with the waker that does nothing) it only looks.
     pub(crate) async fn wait(&self, gpu: &Gpu) -> Result<Vec<u8>> {
         std::future::poll_fn(|context| {
             *self.arrival.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(context.waker().clone());
             #[cfg(not(target_family = "wasm"))]
-            {
+            if context.waker().will_wake(Waker::noop()) {
+                gpu.poll();
+            } else {
                 gpu.wait(std::time::Duration::from_millis(1));
                 context.waker().wake_by_ref();
             }

@@ -326,14 +326,14 @@ impl Network<'_> {
         &self.nodes[self.nodes.len() - 1].1.output
     }
 
-    /// Records a pass: forward, loss, and backward where the mode asks for gradients.
+    /// Records a pass: forward, loss (where its buffers are given), and backward where the mode asks for gradients.
     pub(crate) fn record(
         &mut self,
         recording: &mut Recording,
         arenas: Arenas,
         family: Family,
         pass: Pass,
-        loss: LossBuffers,
+        loss: impl Into<Option<LossBuffers>>,
     ) -> Vec<Dispatch> {
         let mut emitter = Emitter {
             recording,
@@ -347,7 +347,7 @@ impl Network<'_> {
         for (layer, node) in &self.nodes {
             layer.forward(node, &mut emitter);
         }
-        if let Some((_, last)) = self.nodes.last() {
+        if let (Some((_, last)), Some(loss)) = (self.nodes.last(), loss.into()) {
             loss::record(&last.output, self.classes, loss, &mut emitter);
         }
         if pass.mode.differentiates() {

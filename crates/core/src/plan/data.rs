@@ -36,7 +36,7 @@ pub(crate) enum Visit {
 const HEAD: usize = 10_000;
 
 /// Where a data set's examples lie: training, validation, test, one after the other, cut into pieces that can be bound.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DeviceData {
     bytes: bool,
     example_words: usize,
@@ -60,7 +60,7 @@ impl DeviceData {
         let bytes = matches!(data.train.inputs, Inputs::Bytes(_));
         let features = data.shape.len();
         let example_words = if bytes { features.div_ceil(4) } else { features };
-        let fits = (max_binding / (4 * example_words as u64)) as usize;
+        let fits = usize::try_from(max_binding / (4 * example_words as u64)).unwrap_or(usize::MAX / 2);
         Self {
             bytes,
             example_words,

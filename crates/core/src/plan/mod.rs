@@ -1,12 +1,14 @@
 //! The step as a list of dispatches in named segments, built once from model, batch and lanes, then only replayed.
 
 mod data;
+mod field;
 mod gradient;
 mod sample;
 mod step;
 
 use data::Visit;
 pub(crate) use data::{DataBuffers, DeviceData, View};
+pub(crate) use field::{FieldPlan, FieldRequest, FieldSegment};
 pub(crate) use gradient::{GradientPlan, GradientSegment};
 pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
 
@@ -15,15 +17,18 @@ use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
 use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Network, Pass, Sizes};
 use crate::optim::{self, Optimizer};
 use crate::{Error, Result};
-use lowland_shaders::params::{Init as InitParams, Log};
-use lowland_shaders::{INIT, LOG};
+use lowland_shaders::params::{Combine, Init as InitParams, Log};
+use lowland_shaders::{COMBINE, INIT, LOG};
 
 /// Steps whose schedule and metrics are on the device at a time.
 pub(crate) const RING: usize = 1024;
 /// Bytes of the clock: `Clock` in `shaders/shared/clock.wgsl`.
 pub(crate) const CLOCK_BYTES: usize = 12;
-/// Bytes of a lane's record in the ring: `Record` in `shaders/optim/log.wgsl`.
+/// Bytes of a lane's record in the ring: `Record` in `shaders/shared/record.wgsl`.
 pub(crate) const RECORD_BYTES: usize = 48;
+
+/// Sets of weights that a sum is made of: `Combine` in `shaders/probe/combine.wgsl`.
+pub(crate) const SOURCES: usize = 3;
 
 /// What a lane is: its data, its optimizer, its name.
 #[derive(Clone, Debug)]
@@ -95,6 +100,8 @@ pub(crate) struct Buffers {
     pub(crate) logits: BufferId,
     /// Where each parameter lies in PyTorch's order, for ascents that ask.
     pub(crate) layout: Option<BufferId>,
+    /// w + e, where a lane climbs.
+    pub(crate) ascent: Option<BufferId>,
     grads: BufferId,
     unused: BufferId,
     outcome: BufferId,
@@ -170,6 +177,7 @@ impl Plan {
                 .map(|i| r.buffer(format!("moment {i}"), lane_floats(sizes.parameters)))
                 .collect(),
             layout: None,
+            ascent: None,
             logits: BufferId::default(),
         };
         let mut network = model.connect(r, sizes, trains)?;
@@ -197,7 +205,7 @@ impl Plan {
     fn record_evaluation(&mut self, network: &mut Network<'_>, model: &Model, family: Family) {
         let batch = self.sizes.batch;
         let one_slot = self.recording.table(vec![[0; 4]]);
-        let rows = self.recording.table((0..self.sizes.lanes as u32).map(|lane| [lane, 0, lane, lane]).collect());
+        let rows = self.recording.table(dispatch_rows(self.sizes.lanes));
         let b = &self.buffers;
         let to = [b.eval_clock, network.input().value, b.labels];
         for view in self.data.views() {
@@ -321,6 +329,17 @@ fn record_init(r: &Recording, model: &Model, weights: BufferId, seeds: TableId) 
             dispatch(r, &INIT, &[("CONSTANT", constant)], &params, seeds, &[weights], groups)
         })
         .collect()
+}
+
+/// The rows of lanes that share one batch and have everything else to themselves.
+fn dispatch_rows(lanes: usize) -> Vec<[u32; 4]> {
+    (0..lanes as u32).map(|lane| [lane, 0, lane, lane]).collect()
+}
+
+/// Sets of `floats` floats as weighted sums of three. `buffers`: factors, sources, sums.
+fn combine(r: &Recording, floats: usize, rows: TableId, buffers: [BufferId; 3]) -> Vec<Dispatch> {
+    let p = Combine { size4: (floats / 4) as u32, stride: (floats / 4) as u32 };
+    vec![dispatch(r, &COMBINE, &[], &p, rows, &buffers, floats.div_ceil(4 * 512))]
 }
 
 /// The numbers of a log that adds up one batch's outcomes and nothing else: no norm, no loss of an ascent.

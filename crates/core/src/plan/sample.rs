@@ -2,16 +2,15 @@
 //! lane of one evaluation.
 
 use super::data::Visit;
-use super::{CLOCK_BYTES, DataBuffers, DeviceData, RECORD_BYTES, RING, View, dispatch};
+use super::{
+    CLOCK_BYTES, DataBuffers, DeviceData, RECORD_BYTES, RING, SOURCES, View, combine, dispatch, dispatch_rows,
+};
 use crate::Result;
 use crate::config::Augment;
 use crate::gpu::{BufferId, Dispatch, Family, Recording};
 use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Sizes};
-use lowland_shaders::params::{AverageStatistics, Combine};
-use lowland_shaders::{AVERAGE_STATISTICS, COMBINE, LOG};
-
-/// Sets of weights that a sum is made of: `Combine` in `shaders/probe/combine.wgsl`.
-pub(crate) const SOURCES: usize = 3;
+use lowland_shaders::params::{AverageStatistics, SweepMeans};
+use lowland_shaders::{AVERAGE_STATISTICS, LOG, SWEEP_MEANS};
 
 /// A part of the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +23,8 @@ pub(crate) enum SampleSegment {
     Statistics,
     /// One batch of a view, measured.
     Evaluate(View),
+    /// The means of all batches, to the places of the lanes' points.
+    Means,
 }
 
 /// What a plan is made for.
@@ -36,6 +37,8 @@ pub(crate) struct SampleRequest<'a> {
     /// Examples per batch of the pass that recomputes running statistics, where there is one.
     pub(crate) statistics: Option<usize>,
     pub(crate) views: &'a [View],
+    /// Points whose means stay on the device; 0 where the host adds up the records.
+    pub(crate) points: usize,
     pub(crate) family: Family,
 }
 
@@ -52,8 +55,11 @@ pub(crate) struct SamplePlan {
 /// The buffers that are written or read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SampleBuffers {
-    /// Three factors and a zero of each lane.
+    /// Three factors of each lane, and the place of its point.
     pub(crate) factors: BufferId,
+    /// The same of all points, and the loss and accuracy of each, where they stay on the device.
+    pub(crate) points: BufferId,
+    pub(crate) means: BufferId,
     /// Three sets of weights.
     pub(crate) sources: BufferId,
     /// Three sets of running statistics.
@@ -66,7 +72,7 @@ pub(crate) struct SampleBuffers {
 
 impl SamplePlan {
     pub(crate) fn new(request: &SampleRequest<'_>) -> Result<Self> {
-        let SampleRequest { model, lanes, batch, statistics, views, family, .. } = *request;
+        let SampleRequest { model, lanes, batch, statistics, views, points, family, .. } = *request;
         let data = request.data.clone();
         let (parameters, running) = (model.parameter_floats(), model.running_floats());
         let mut recording = Recording::default();
@@ -80,25 +86,25 @@ impl SamplePlan {
         let squares = r.buffer("squares of gradients", 16);
         let buffers = SampleBuffers {
             factors: r.buffer("factors", (16 * lanes) as u64),
+            points: r.buffer("points", (16 * points.next_multiple_of(lanes)) as u64),
+            means: r.buffer("means of points", (8 * points) as u64),
             sources: arena(r, "sources", parameters, SOURCES),
             running_sources: arena(r, "running statistics of the sources", running, SOURCES),
             batch_running: arena(r, "statistics of a batch", running, if statistics.is_some() { lanes } else { 0 }),
             clock: r.buffer("clock", CLOCK_BYTES as u64),
             ring: r.buffer("metrics", (RECORD_BYTES * RING * lanes) as u64),
         };
-        let rows = r.table((0..lanes as u32).map(|lane| [lane, 0, lane, lane]).collect());
+        let rows = r.table(dispatch_rows(lanes));
         let one_slot = r.table(vec![[0; 4]]);
         let data_buffers = data.declare(r);
         let mut segments = Vec::new();
         let plain = Augment::default();
 
-        let combine = |r: &Recording, floats: usize, from: BufferId, to: BufferId| {
-            let p = Combine { size4: (floats / 4) as u32, stride: (floats / 4) as u32 };
-            vec![dispatch(r, &COMBINE, &[], &p, rows, &[buffers.factors, from, to], floats.div_ceil(4 * 512))]
-        };
-        segments.push((SampleSegment::Weights, combine(r, parameters, buffers.sources, weights)));
+        let weights_of_lanes = [buffers.factors, buffers.sources, weights];
+        segments.push((SampleSegment::Weights, combine(r, parameters, rows, weights_of_lanes)));
         if running > 0 {
-            segments.push((SampleSegment::Running, combine(r, running, buffers.running_sources, lanes_running)));
+            let running_of_lanes = [buffers.factors, buffers.running_sources, lanes_running];
+            segments.push((SampleSegment::Running, combine(r, running, rows, running_of_lanes)));
         }
 
         let pass_over = |r: &mut Recording, batch: usize, running_arena: BufferId, mode: Mode| {
@@ -130,6 +136,12 @@ impl SamplePlan {
             let p = super::log_of_outcomes(batch, lanes);
             list.push(dispatch(r, &LOG, &[], &p, rows, &[outcome, squares, buffers.clock, buffers.ring], 1));
             segments.push((SampleSegment::Evaluate(*view), list));
+        }
+        if let (Some(view), true) = (views.first(), points > 0) {
+            let batches = data.range(*view).1.div_ceil(batch) as u32;
+            let p = SweepMeans { batches, lanes: lanes as u32, points: points as u32 };
+            let list = [buffers.factors, buffers.ring, buffers.means];
+            segments.push((SampleSegment::Means, vec![dispatch(r, &SWEEP_MEANS, &[], &p, rows, &list, 1)]));
         }
         Ok(Self { recording, segments, data, data_buffers, buffers })
     }

@@ -137,6 +137,7 @@ impl Climb {
         let (r, b, lanes) = (&mut plan.recording, &mut plan.buffers, rows.lanes);
         let bytes = |floats: usize| (4 * floats * lanes.len()) as u64;
         let ascent = r.buffer("ascent", bytes(plan.sizes.parameters));
+        b.ascent = Some(ascent);
         let general = lanes.iter().any(|l| l.optimizer.ascent.climbs() && !l.optimizer.ascent.is_euclidean());
         if general {
             b.layout = Some(r.buffer("layout of parameters", 4 * plan.sizes.parameters as u64));

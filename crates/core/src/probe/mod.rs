@@ -18,6 +18,7 @@ mod surface;
 pub use ascent::ascent;
 pub use direction::{Plane, filter_normalised};
 pub use interpolate::{Interpolation, Line, LinePoint};
+pub(crate) use sample::fit;
 pub use sharpness::{Sharpness, SharpnessOptions};
 pub use surface::{Marked, Surface, SurfaceOptions};
 
@@ -86,12 +87,17 @@ impl Examples {
         }
     }
 
-    fn len(self, data: &Dataset) -> usize {
+    /// This part of `data`; validation examples there may be none.
+    pub(crate) fn of(self, data: &Dataset) -> Option<&crate::data::Split> {
         match self {
-            Self::Train => data.train.len(),
-            Self::Val => data.val.as_ref().map_or(0, crate::data::Split::len),
-            Self::Test => data.test.len(),
+            Self::Train => Some(&data.train),
+            Self::Val => data.val.as_ref(),
+            Self::Test => Some(&data.test),
         }
+    }
+
+    fn len(self, data: &Dataset) -> usize {
+        self.of(data).map_or(0, crate::data::Split::len)
     }
 }
 
@@ -116,7 +122,7 @@ impl Subject<'_> {
 }
 
 /// The largest count from 1 to `most` that `fits`, where a count fits if all smaller ones do.
-fn largest_that(most: usize, fits: impl Fn(usize) -> bool) -> usize {
+pub(crate) fn largest_that(most: usize, fits: impl Fn(usize) -> bool) -> usize {
     let (mut fit, mut too_many) = (1, most + 1);
     while too_many - fit > 1 {
         let middle = usize::midpoint(fit, too_many);

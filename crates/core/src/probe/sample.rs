@@ -54,6 +54,7 @@ impl Sampler {
             batch,
             statistics: None,
             views: &views,
+            points: 0,
             family: gpu.family(),
         };
         // By the baseline's binding, not by the adapter's: the statistics follow from sizes alone.
@@ -163,7 +164,7 @@ fn statistics_batch(request: &SampleRequest<'_>, examples: usize) -> Result<usiz
 }
 
 /// Checks that no buffer is larger than the device can bind.
-pub(super) fn fit(recording: &Recording, max_binding: u64) -> Result<()> {
+pub(crate) fn fit(recording: &Recording, max_binding: u64) -> Result<()> {
     match recording.largest() {
         (label, bytes) if bytes > max_binding => Err(Error::input(format!(
             "the buffer of {label} would have {bytes} bytes, the adapter binds at most {max_binding}; a smaller model fits."

@@ -1,9 +1,12 @@
 //! Training: the trainer that replays a plan, what it tells, and the state that goes on from run to run.
 
+mod arrive;
 mod evaluate;
 mod event;
+mod live;
 #[cfg(not(target_family = "wasm"))]
 mod run;
+mod slot;
 mod state;
 mod submit;
 mod trainer;
@@ -12,6 +15,7 @@ mod work;
 pub use crate::plan::Lane;
 pub use evaluate::Evaluator;
 pub use event::{Evaluation, Event, Part, StepMetrics, Trouble};
+pub use slot::Slot;
 pub use state::{LaneState, Snapshot, read_metadata, read_tensors, write_tensors};
 pub(crate) use state::{entries, read_lane, serialize};
 pub use trainer::{Setup, Trainer};

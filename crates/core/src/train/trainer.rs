@@ -1,16 +1,18 @@
 //! Replays a plan in chunks: submits what fits a time budget, reads back what has arrived, never waits.
 
-use super::event::{Event, Part, StepMetrics, Trouble};
+use super::event::{Event, Trouble};
 use super::state::{LaneState, Snapshot};
 use super::submit::state_floats;
-use super::work::{InFlight, Job, Record, Tally};
+use super::work::{InFlight, Job, Tally};
 use crate::config::{Augment, Order};
 use crate::data::Dataset;
 use crate::gpu::{BufferId, Family, Gpu, Program, Readback, Recording};
 use crate::model::Model;
+use crate::optim::Optimizer;
 use crate::plan::{DeviceData, Lane, Plan, RECORD_BYTES, RING, Request, Segment};
 use crate::{Error, Result};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use web_time::{Duration, Instant};
 
 /// What to train, and how often to look.
@@ -42,9 +44,15 @@ pub struct Setup {
 #[derive(Debug)]
 pub struct Trainer {
     pub(super) setup: Setup,
+    /// Those of the setup, for what is on its way: they may change before it arrives.
+    pub(super) optimizers: Arc<[Optimizer]>,
+    /// The step that each lane's moments were zero at.
+    pub(super) moments_since: Vec<u64>,
     pub(super) plan: Plan,
     pub(super) program: Program,
     pub(super) classes: usize,
+    /// Steps that were done before this trainer.
+    pub(super) start: u64,
     /// Steps submitted.
     pub(super) submitted: u64,
     /// Work that comes before the next step.
@@ -55,11 +63,13 @@ pub struct Trainer {
     pub(super) tallies: Vec<Tally>,
     /// What was told of each lane already.
     pub(super) told: Vec<Vec<Trouble>>,
-    /// Lanes whose last evaluation looked collapsed: the start of a slow lane can, once.
-    pub(super) suspects: Vec<bool>,
+    /// The step of a lane's last evaluation, where it looked collapsed: the start of a slow lane can, once.
+    pub(super) suspects: Vec<Option<u64>>,
     pub(super) step_seconds: Option<f64>,
     pub(super) batch_seconds: Option<f64>,
     pub(super) last_arrival: Option<Instant>,
+    /// The last step that may be submitted for now.
+    pub(super) allowed: u64,
     /// Whether no further step is submitted.
     pub(super) stopped: bool,
     pub(super) finished: bool,
@@ -80,8 +90,6 @@ impl Trainer {
         let plan = Self::plan(model, data, &setup, gpu.family(), gpu.max_binding())?;
         let program = Program::new(gpu, &plan.recording, &plan.dispatches()).await?;
         plan.data_buffers.upload(gpu, &program, &plan.data, data);
-        let hyper: Vec<f32> = setup.lanes.iter().flat_map(|lane| lane.optimizer.hyper(setup.label_smoothing)).collect();
-        program.write(gpu, plan.buffers.hyper, bytemuck::cast_slice(&hyper));
         let seeds: Vec<u32> = setup.lanes.iter().map(|lane| lane.seed).collect();
         program.write(gpu, plan.buffers.seeds, bytemuck::cast_slice(&seeds));
         if let Some(layout) = plan.buffers.layout {
@@ -91,26 +99,32 @@ impl Trainer {
         let chunk = RECORD_BYTES as u64 * MOST_STEPS * lanes as u64;
         let idle = (0..IN_FLIGHT).map(|_| Readback::new(gpu, chunk)).collect();
         let state_bytes = 4 * lanes as u64 * state_floats(&plan) as u64;
+        let first = start.map_or(0, |snapshot| snapshot.step);
         let mut trainer = Self {
             classes: model.classes(),
-            submitted: start.map_or(0, |snapshot| snapshot.step),
+            start: first,
+            submitted: first,
             agenda: VecDeque::new(),
             in_flight: VecDeque::new(),
             idle,
             idle_snapshot: Some(Readback::new(gpu, state_bytes)),
             tallies: vec![Tally::default(); lanes],
             told: vec![Vec::new(); lanes],
-            suspects: vec![false; lanes],
+            suspects: vec![None; lanes],
             step_seconds: None,
             batch_seconds: None,
             last_arrival: None,
+            allowed: u64::MAX,
             stopped: false,
             finished: false,
+            optimizers: setup.lanes.iter().map(|lane| lane.optimizer.clone()).collect(),
+            moments_since: vec![0; lanes],
             setup,
             plan,
             program,
         };
         trainer.set_state(gpu, model, start)?;
+        trainer.write_hyper(gpu);
         if start.is_none_or(|snapshot| snapshot.step == 0) {
             trainer.schedule_evaluation(0, trainer.setup.steps == 0);
             if trainer.setup.steps == 0 {
@@ -244,7 +258,8 @@ impl Trainer {
             }
         }
         while self.in_flight.len() < IN_FLIGHT && self.submit_next(gpu, budget) {}
-        if !self.finished && self.in_flight.is_empty() {
+        let ended = self.stopped || self.submitted == self.setup.steps;
+        if !self.finished && ended && self.is_idle() {
             self.finished = true;
             events.push(Event::Finished);
         }
@@ -309,87 +324,8 @@ impl Trainer {
         for (i, buffer) in self.plan.buffers.moments.iter().enumerate() {
             write(*buffer, &|state| state.moments.get(i));
         }
+        let fresh = |state: &LaneState| if state.moments.is_empty() { self.start } else { 0 };
+        self.moments_since = start.lanes.iter().map(fresh).collect();
         Ok(())
-    }
-
-    /// Turns what a submission brought back into events.
-    fn arrived(&mut self, work: InFlight, bytes: &[u8], events: &mut Vec<Event>) {
-        let now = Instant::now();
-        let busy = now - self.last_arrival.map_or(work.submitted, |last| last.max(work.submitted));
-        self.last_arrival = Some(now);
-        let smooth = |old: &mut Option<f64>, count: u64| {
-            let new = busy.as_secs_f64() / count as f64;
-            *old = Some(old.map_or(new, |old| 0.5 * (old + new)));
-        };
-        let lanes = self.setup.lanes.len();
-        match work.job {
-            Job::Snapshot { step } => {
-                events.push(Event::Checkpoint(Box::new(self.parse_snapshot(step, bytes))));
-                self.idle_snapshot = Some(work.readback);
-                return;
-            }
-            Job::Steps { first, count } => {
-                smooth(&mut self.step_seconds, count);
-                let records: Vec<Record> = bytes.chunks_exact(RECORD_BYTES).map(bytemuck::pod_read_unaligned).collect();
-                for (i, record) in records.iter().enumerate() {
-                    let (step, lane) = (first + (i / lanes) as u64, i % lanes);
-                    if step.is_multiple_of(self.setup.log_every.max(1)) {
-                        self.logged(step, lane, record, events);
-                    }
-                }
-            }
-            Job::Evaluate { view, step, count, last, .. } => {
-                smooth(&mut self.batch_seconds, count);
-                let records = bytes.chunks_exact(RECORD_BYTES).map(bytemuck::pod_read_unaligned::<Record>);
-                for (i, record) in records.enumerate() {
-                    self.tallies[i % lanes].add(&record);
-                }
-                if last {
-                    for lane in 0..lanes {
-                        let evaluations = std::mem::take(&mut self.tallies[lane]).evaluations(lane, step, view);
-                        self.look_for_collapse(&evaluations, events);
-                        events.extend(evaluations.into_iter().map(Event::Evaluation));
-                    }
-                }
-            }
-        }
-        self.idle.push(work.readback);
-    }
-
-    fn logged(&mut self, step: u64, lane: usize, record: &Record, events: &mut Vec<Event>) {
-        let [loss, correct, _, count] = record.sums();
-        let metrics = StepMetrics {
-            lane,
-            step,
-            loss: loss / count,
-            sam_loss: self.plan.climbs[lane].then_some(record.ascent_loss / count),
-            accuracy: correct / count,
-            grad_norm: record.grad_norm,
-            lr: self.setup.lanes[lane].optimizer.schedule.lr(step),
-            rho: self.setup.lanes[lane].optimizer.ascent.rho,
-        };
-        events.push(Event::Step(metrics));
-        if !(metrics.loss.is_finite() && metrics.grad_norm.is_finite()) {
-            self.trouble(lane, step, Trouble::Diverged, events);
-        }
-    }
-
-    /// A lane is collapsed when its test loss is ln(classes) and its accuracy that of chance, twice in a row or at the end.
-    fn look_for_collapse(&mut self, evaluations: &[super::Evaluation], events: &mut Vec<Event>) {
-        for e in evaluations.iter().filter(|e| e.part == Part::Test && e.step > 0) {
-            let uniform = (self.classes as f32).ln();
-            let looks = (e.loss - uniform).abs() < 5e-3 * uniform && e.accuracy < 1.5 / self.classes as f32;
-            let looked = std::mem::replace(&mut self.suspects[e.lane], looks);
-            if looks && (looked || e.step == self.setup.steps) {
-                self.trouble(e.lane, e.step, Trouble::Collapsed, events);
-            }
-        }
-    }
-
-    fn trouble(&mut self, lane: usize, step: u64, trouble: Trouble, events: &mut Vec<Event>) {
-        if !self.told[lane].contains(&trouble) {
-            self.told[lane].push(trouble);
-            events.push(Event::Trouble { lane, step, trouble });
-        }
     }
 }

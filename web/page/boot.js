@@ -1,13 +1,15 @@
 // The first script of the page: finds out whether this browser can train, before anything large is loaded.
 import { examine, watchDevices } from "./device.js";
+import { fail, publish, run } from "./shell.js";
 
 const progress = document.getElementById("progress");
 
+// At once, so that whoever waits for the page's load event finds `lowland.ready`.
+publish();
 try {
   watchDevices();
   const found = await examine();
   if (found.adapter) {
-    const { run } = await import("./shell.js");
     await run(found);
   } else {
     await explain(found);
@@ -18,6 +20,7 @@ try {
 }
 
 async function explain(found) {
+  fail(found);
   const { explain } = await import("./without.js");
   await explain(document.getElementById("without"), found);
   progress.remove();

@@ -13,29 +13,29 @@ let expected = false; // a device is being given back on purpose
 let ended = false; // the module panicked
 let memory = null; // the module's
 
+let opened, failed;
+const ready = new Promise((resolve, reject) => ([opened, failed] = [resolve, reject]));
+// Whoever waits for it hears of a failure; nobody waiting is no second error.
+ready.catch(() => {});
+
 export async function run(found) {
   adapter = found;
   globalThis.lowlandPanicked = panicked;
-  let opened, failed;
-  const ready = new Promise((resolve, reject) => ([opened, failed] = [resolve, reject]));
-  // Whoever waits for it hears of a failure; nobody waiting is no second error.
-  ready.catch(() => {});
-  publish(ready);
-  try {
-    const Page = await load();
-    progressText.textContent = `Starting on ${adapter.adapter}`;
-    page = new Page();
-    snapshot = recall();
-    await open();
-    opened();
-  } catch (error) {
-    failed(error);
-    throw error;
-  }
+  const Page = await load();
+  progressText.textContent = `Starting on ${adapter.adapter}`;
+  page = new Page();
+  snapshot = recall();
+  await open();
+  opened();
   onDeviceLost(lost);
   listen();
-  setInterval(() => !ended && page && tell(), 1000);
-  setInterval(() => !ended && page && keep(), SNAPSHOT_EVERY_MS);
+  setInterval(() => !ended && tell(), 1000);
+  setInterval(() => !ended && keep(), SNAPSHOT_EVERY_MS);
+}
+
+// There will be no app.
+export function fail({ reason, detail }) {
+  failed(new Error(detail ? `${reason}: ${detail}` : reason));
 }
 
 // Loads the module with a bar. The script that binds it comes first: it is small.
@@ -70,7 +70,7 @@ async function open() {
   canvas.classList.remove("shown");
   old.replaceWith(canvas);
   await page.start(canvas, location.hash.slice(1), adapter.software, snapshot ?? undefined);
-  page.hide(document.hidden);
+  page.hide?.(document.hidden);
   progress.hidden = true;
   requestAnimationFrame(() => canvas.classList.add("shown"));
   // Keys act at once, unless a person is reading elsewhere.
@@ -79,7 +79,7 @@ async function open() {
 
 // --- window.lowland -------------------------------------------------------------------------------------------------
 
-function publish(ready) {
+export function publish() {
   const alive = () => {
     if (!page || ended) throw new Error("the app is not running: wait for lowland.ready");
     return page;
@@ -105,8 +105,8 @@ function publish(ready) {
 // --- what the app asks of the page, and what people do to it -----------------------------------------------------------
 
 function listen() {
-  document.addEventListener("visibilitychange", () => !ended && page.hide(document.hidden));
-  addEventListener("hashchange", () => !ended && page.link(location.hash.slice(1)));
+  document.addEventListener("visibilitychange", () => !ended && page.hide?.(document.hidden));
+  addEventListener("hashchange", () => !ended && page.link?.(location.hash.slice(1)));
   addEventListener("pagehide", () => !ended && keep());
   const file = byId("file");
   file.addEventListener("change", async () => {
@@ -123,9 +123,9 @@ function listen() {
   // A click on the canvas may ask for a file or a download; both want to happen soon after it.
   const frame = () => {
     if (ended) return;
-    if (page.take_file_request()) file.click();
-    for (let next = page.take_download(); next; next = page.take_download()) download(next[0], next[1]);
-    const link = page.take_link();
+    if (page.take_file_request?.()) file.click();
+    for (let next = page.take_download?.(); next; next = page.take_download()) download(next[0], next[1]);
+    const link = page.take_link?.();
     if (link !== undefined) history.replaceState(null, "", `#${link}`);
     requestAnimationFrame(frame);
   };
@@ -133,7 +133,7 @@ function listen() {
 }
 
 async function openFile(file) {
-  page.open(file.name, new Uint8Array(await file.arrayBuffer()));
+  page.open?.(file.name, new Uint8Array(await file.arrayBuffer()));
 }
 
 function download(name, bytes) {
@@ -179,7 +179,7 @@ function tell() {
 // --- what survives ---------------------------------------------------------------------------------------------------
 
 function keep() {
-  snapshot = page.snapshot() ?? snapshot;
+  snapshot = page.snapshot?.() ?? snapshot;
 }
 
 // A page that panicked leaves what it had for the one that is loaded next.

@@ -3,12 +3,16 @@
 #![cfg(target_family = "wasm")]
 
 mod bench;
-mod stand_in;
+mod remote;
 
 pub use bench::Bench;
 
+use eframe::egui_wgpu::{WgpuConfiguration, WgpuSetup};
 use eframe::wasm_bindgen::{self, prelude::*};
-use stand_in::{Remote, Start, create, wgpu_options};
+use lowland::gpu::Gpu;
+use lowland_app::{App, Start};
+use std::cell::RefMut;
+use std::sync::Arc;
 use web_sys::HtmlCanvasElement;
 
 /// Runs when the module is loaded. A panic's text goes to the page before the module stops for good.
@@ -17,7 +21,7 @@ pub fn main() {
     std::panic::set_hook(Box::new(|panic| {
         let tell = js_sys::Reflect::get(&js_sys::global(), &"lowlandPanicked".into());
         if let Ok(tell) = tell.and_then(|tell| tell.dyn_into::<js_sys::Function>()) {
-            // The page's own handler failed: there is nobody left to tell.
+            // If the page's own handler fails, there is nobody left to tell.
             let _ = tell.call1(&JsValue::NULL, &panic.to_string().into());
         }
     }));
@@ -28,16 +32,15 @@ pub fn main() {
 #[wasm_bindgen]
 pub struct Page {
     runner: eframe::WebRunner,
-    remote: Remote,
 }
 
 #[wasm_bindgen]
 impl Page {
     /// No app yet.
     #[wasm_bindgen(constructor)]
-    #[allow(clippy::new_without_default)]
+    #[allow(clippy::new_without_default, reason = "scripts have `new` alone")]
     pub fn new() -> Page {
-        Page { runner: eframe::WebRunner::new(), remote: Remote::default() }
+        Page { runner: eframe::WebRunner::new() }
     }
 
     /// Draws on `canvas` and trains what `hash`, the URL's part after `#`, asks for; or goes on from what `snapshot` keeps.
@@ -52,9 +55,18 @@ impl Page {
         software: bool,
         snapshot: Option<Vec<u8>>,
     ) -> Result<(), JsValue> {
-        let options = eframe::WebOptions { wgpu_options: wgpu_options(), dithering: !software, ..Default::default() };
-        let start = Start { hash, software, snapshot, remote: self.remote.clone() };
-        self.runner.start(canvas, options, Box::new(move |context| create(context, start))).await
+        let mut wgpu_options = WgpuConfiguration::default();
+        if let WgpuSetup::CreateNew(setup) = &mut wgpu_options.wgpu_setup {
+            setup.device_descriptor = Arc::new(Gpu::device_descriptor);
+        }
+        let options = eframe::WebOptions { wgpu_options, dithering: !software, ..Default::default() };
+        let start = Start { link: hash, software: Some(software) };
+        let create = move |context: &eframe::CreationContext<'_>| {
+            let render = context.wgpu_render_state.clone().ok_or("the browser gave no device")?;
+            let app = App::new(&context.egui_ctx, render, start);
+            Ok(Box::new(app) as Box<dyn eframe::App>)
+        };
+        self.runner.start(canvas, options, Box::new(create)).await
     }
 
     /// Ends the app and gives its canvas and device back.
@@ -63,13 +75,16 @@ impl Page {
     }
 
     /// The state, as JSON.
-    pub fn state(&self) -> String {
-        self.remote.state_json()
+    ///
+    /// # Errors
+    /// Where no app runs, here and below.
+    pub fn state(&self) -> Result<String, JsError> {
+        Ok(remote::state_json(&*self.app()?))
     }
 
     /// The configuration, as JSON.
-    pub fn config(&self) -> String {
-        self.remote.config_json()
+    pub fn config(&self) -> Result<String, JsError> {
+        Ok(serde_json::Value::Object(self.app()?.state().config.to_object()).to_string())
     }
 
     /// Does what menu and keys do.
@@ -77,50 +92,16 @@ impl Page {
     /// # Errors
     /// An unknown command, with the list of those that there are, or an argument that cannot be used.
     pub fn command(&self, name: &str, argument: &str) -> Result<(), JsError> {
-        self.remote.command(name, argument).map_err(|message| JsError::new(&message))
+        self.app()?.command(name, argument).map_err(|message| JsError::new(&message))
     }
 
-    /// The bytes of a file of this kind.
-    ///
-    /// # Errors
-    /// An unknown kind, or one that there is nothing to put in yet.
-    pub fn export(&self, kind: &str) -> Result<Vec<u8>, JsError> {
-        self.remote.export(kind).map_err(|message| JsError::new(&message))
+    /// Panics, for the test of what the page shows then.
+    #[allow(clippy::panic, reason = "it is what is asked for")]
+    pub fn panic(&self) {
+        panic!("as the test asked")
     }
 
-    /// Opens a file that a person chose.
-    pub fn open(&self, name: String, bytes: Vec<u8>) {
-        self.remote.open(name, bytes);
-    }
-
-    /// Whether nobody can see the page: then training rests.
-    pub fn hide(&self, hidden: bool) {
-        self.remote.hide(hidden);
-    }
-
-    /// The URL's hash was changed by hand.
-    pub fn link(&self, hash: &str) {
-        self.remote.open_link(hash);
-    }
-
-    /// What the hash ought to be, where it changed since the last call.
-    pub fn take_link(&self) -> Option<String> {
-        self.remote.take_link()
-    }
-
-    /// The name and the bytes of a file that the app wants to be saved.
-    pub fn take_download(&self) -> Option<js_sys::Array> {
-        let (name, bytes) = self.remote.take_download()?;
-        Some([JsValue::from(name), js_sys::Uint8Array::from(bytes.as_slice()).into()].into_iter().collect())
-    }
-
-    /// Whether the app asks for a file to open since the last call.
-    pub fn take_file_request(&self) -> bool {
-        self.remote.take_file_request()
-    }
-
-    /// What [`Page::start`] goes on from, as of the last few seconds.
-    pub fn snapshot(&self) -> Option<Vec<u8>> {
-        self.remote.snapshot()
+    fn app(&self) -> Result<RefMut<'_, App>, JsError> {
+        self.runner.app_mut::<App>().ok_or_else(|| JsError::new("the app is not running: wait for lowland.ready."))
     }
 }

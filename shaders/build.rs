@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a build script reports by panicking")]
 
-use naga::{AddressSpace, ImageClass, Module, ScalarKind, StorageAccess, TypeInner, front::wgsl, valid};
+use naga::{AddressSpace, ImageClass, Module, ScalarKind, ShaderStage, StorageAccess, TypeInner, front::wgsl, valid};
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, path::PathBuf};
 
 const FOLDERS: [&str; 6] = ["bench", "data", "layers", "optim", "probe", "view"];
@@ -17,6 +17,7 @@ fn main() {
     let mut problems = Vec::new();
     let mut kernels = String::new();
     let mut names = Vec::new();
+    let mut drawn = Vec::new();
     let mut structs = BTreeMap::new();
     println!("cargo::rerun-if-changed=shared");
     for folder in FOLDERS {
@@ -32,8 +33,13 @@ fn main() {
                 Ok(module) => {
                     let text = out.join(format!("{name}.wgsl"));
                     fs::write(&text, &source).expect("OUT_DIR is writable");
-                    kernels.push_str(&table(&name, &module));
-                    names.push(name.to_uppercase());
+                    if is_render(&module) {
+                        kernels.push_str(&render_table(&name, &module));
+                        drawn.push(name.to_uppercase());
+                    } else {
+                        kernels.push_str(&table(&name, &module));
+                        names.push(name.to_uppercase());
+                    }
                     problems.extend(collect_structs(&module, &mut structs).map(|p| format!("{}: {p}", file.display())));
                 }
             }
@@ -41,8 +47,11 @@ fn main() {
     }
     assert!(problems.is_empty(), "{} kernels are wrong:\n{}", problems.len(), problems.join("\n"));
     assert!(!names.is_empty(), "no kernel found in {FOLDERS:?}");
-    let list: String = names.iter().map(|n| format!("&{n}, ")).collect();
-    let _ = write!(kernels, "/// Every kernel.\npub static KERNELS: &[&Kernel] = &[{list}];\n");
+    let list = |names: &[String]| names.iter().map(|n| format!("&{n}, ")).collect::<String>();
+    let (names, drawn) = (list(&names), list(&drawn));
+    let _ = write!(kernels, "/// Every kernel.\npub static KERNELS: &[&Kernel] = &[{names}];\n");
+    let _ =
+        write!(kernels, "/// Every shader that draws.\npub static RENDER_SHADERS: &[&RenderShader] = &[{drawn}];\n");
     let _ = write!(
         kernels,
         "/// The uniform structs of the kernels.\npub mod params {{\n{}}}\n",
@@ -86,12 +95,29 @@ fn check(source: &str) -> Result<Module, String> {
     Ok(module)
 }
 
+/// Whether a file draws, instead of computing.
+fn is_render(module: &Module) -> bool {
+    module.entry_points.iter().any(|entry| entry.stage != ShaderStage::Compute)
+}
+
 fn lint(module: &Module) -> Result<(), String> {
-    let [entry] = module.entry_points.as_slice() else {
-        return Err("a kernel has one entry point".into());
-    };
-    if entry.name != "main" || entry.workgroup_size[1..] != [1, 1] || entry.workgroup_size[0] > INVOCATIONS {
-        return Err(format!("the entry point is `main` with a 1-D workgroup of at most {INVOCATIONS}"));
+    match module.entry_points.as_slice() {
+        [first, second] if is_render(module) => {
+            let found = [(first.stage, first.name.as_str()), (second.stage, second.name.as_str())];
+            if found != [(ShaderStage::Vertex, "vertex"), (ShaderStage::Fragment, "fragment")] {
+                return Err("a shader that draws has the entry points `vertex` and `fragment`, in this order".into());
+            }
+            if module.global_variables.iter().any(
+                |(_, v)| matches!(v.space, AddressSpace::Storage { access } if access.contains(StorageAccess::STORE)),
+            ) {
+                return Err("a shader that draws writes no buffer".into());
+            }
+        }
+        [entry]
+            if entry.name == "main"
+                && entry.workgroup_size[1..] == [1, 1]
+                && entry.workgroup_size[0] <= INVOCATIONS => {}
+        _ => return Err(format!("the one entry point is `main` with a 1-D workgroup of at most {INVOCATIONS}")),
     }
     let storage =
         module.global_variables.iter().filter(|(_, v)| matches!(v.space, AddressSpace::Storage { .. })).count();
@@ -143,11 +169,21 @@ fn bindings(module: &Module) -> Vec<(u32, String, &'static str)> {
     found
 }
 
+fn binding_list(module: &Module) -> String {
+    let each =
+        |(_, name, access): &(u32, String, &str)| format!("Binding {{ name: {name:?}, access: Access::{access} }}, ");
+    bindings(module).iter().map(each).collect()
+}
+
+fn render_table(name: &str, module: &Module) -> String {
+    let (constant, list) = (name.to_uppercase(), binding_list(module));
+    format!(
+        "pub static {constant}: RenderShader = RenderShader {{ name: {name:?}, source: include_str!(\"@OUT@/{name}.wgsl\"), bindings: &[{list}] }};\n"
+    )
+}
+
 fn table(name: &str, module: &Module) -> String {
-    let list: String = bindings(module)
-        .iter()
-        .map(|(_, name, access)| format!("Binding {{ name: {name:?}, access: Access::{access} }}, "))
-        .collect();
+    let list = binding_list(module);
     let overrides: String =
         module.overrides.iter().filter_map(|(_, o)| o.name.as_ref()).map(|n| format!("{n:?}, ")).collect();
     format!(

@@ -65,6 +65,7 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("gather", &["gather"]),
     ("init", &["init"]),
     ("height field", &["height_field"]),
+    ("paths", &["dots", "gram", "weighted_sum"]),
     ("sums of weights", &["combine", "add_gradients", "average_statistics"]),
 ];
 

@@ -3,6 +3,7 @@
 mod arrive;
 mod evaluate;
 mod event;
+mod history;
 mod live;
 #[cfg(not(target_family = "wasm"))]
 mod run;
@@ -15,6 +16,7 @@ mod work;
 pub use crate::plan::Lane;
 pub use evaluate::Evaluator;
 pub use event::{Evaluation, Event, Part, StepMetrics, Trouble};
+pub use history::{Axes, Coordinates, Entry, History, Place, Principal};
 pub use slot::Slot;
 pub use state::{LaneState, Snapshot, read_metadata, read_tensors, write_tensors};
 pub(crate) use state::{entries, read_lane, serialize};

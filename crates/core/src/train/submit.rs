@@ -118,7 +118,7 @@ impl Trainer {
             if view == (if whole { View::TrainHead } else { View::Train }) {
                 continue;
             }
-            let count = (self.plan.data.range(view).1.div_ceil(self.setup.batch)) as u64;
+            let count = (self.plan.data.range(view).1.div_ceil(self.plan.eval_batch)) as u64;
             self.agenda.push_back(Job::Evaluate { view, step, first: 0, count, last: true });
         }
     }

@@ -51,8 +51,8 @@ export function play(root, recording) {
       canvas.setAttribute("aria-label", `Decision boundary of ${lanes[lane]} after ${frame.step} steps; ${(100 * frame.test[lane]).toFixed(1)} percent of test points right`);
       drawField(canvas, fields[at][lane], side, bounds, points, color);
     });
-    drawCurves(lossCanvas, curve.step, curve.loss, frame.step, { low: 0, color, dash: true });
-    drawCurves(testCanvas, frames.map((f) => f.step), [0, 1].map((lane) => frames.map((f) => f.test[lane])), frame.step, { percent: true, color, dash: true });
+    drawCurves(lossCanvas, curve.step, curve.loss, frame.step, { color });
+    drawCurves(testCanvas, frames.map((f) => f.step), [0, 1].map((lane) => frames.map((f) => f.test[lane])), frame.step, { percent: true, low: 0.8, color });
     slider.value = String(at);
     slider.setAttribute("aria-valuetext", `step ${frame.step}`);
     output.textContent = `step ${frame.step.toLocaleString("en")}`;
@@ -180,7 +180,7 @@ function drawCurves(canvas, steps, lanes, now, { color, percent, low }) {
     context.setLineDash(lane ? [] : [6 * scale, 4 * scale]);
     context.beginPath();
     values.forEach((value, i) => {
-      if (steps[i] <= now && Number.isFinite(value)) context.lineTo(x(steps[i]), y(value));
+      if (steps[i] <= now && Number.isFinite(value)) context.lineTo(x(steps[i]), y(Math.max(bottom, value)));
     });
     context.stroke();
   });

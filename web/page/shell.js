@@ -21,16 +21,30 @@ ready.catch(() => {});
 export async function run(found) {
   adapter = found;
   globalThis.lowlandPanicked = panicked;
-  const Page = await load();
+  const sample = fetchSample();
+  const { Page, provide_sample: provide } = await load();
   progressText.textContent = `Starting on ${adapter.adapter}`;
   page = new Page();
   snapshot = recall();
+  const provided = sample.then((bytes) => bytes && !ended && provide(bytes));
+  // Only who trains on them waits for the images.
+  if (location.hash.includes("fashion-sample")) await provided;
   await open();
   opened();
   onDeviceLost(lost);
   listen();
   setInterval(() => !ended && tell(), 1000);
   setInterval(() => !ended && keep(), SNAPSHOT_EVERY_MS);
+}
+
+// The images that ship with the project, half as large as all the rest: on their way beside the module.
+async function fetchSample() {
+  try {
+    const answer = await fetch("fashion-sample.bin", { priority: "low" });
+    return answer.ok ? new Uint8Array(await answer.arrayBuffer()) : null;
+  } catch {
+    return null; // The app says so to who chooses them.
+  }
 }
 
 // There will be no app.
@@ -43,7 +57,7 @@ async function load() {
   const bound = import("./lowland.js");
   const answer = await fetch("lowland_bg.wasm");
   if (!answer.ok) throw new Error(`lowland_bg.wasm: ${answer.status} ${answer.statusText}`);
-  const { default: init, Page } = await bound;
+  const module = await bound;
   const total = Number(answer.headers.get("content-length"));
   // Where the server packs the file, its length is not that of what arrives.
   const counts = total > 0 && !answer.headers.get("content-encoding");
@@ -58,8 +72,8 @@ async function load() {
   });
   const body = answer.body.pipeThrough(counted);
   const headers = { "content-type": "application/wasm" };
-  ({ memory } = await init({ module_or_path: new Response(body, { headers }) }));
-  return Page;
+  ({ memory } = await module.default({ module_or_path: new Response(body, { headers }) }));
+  return module;
 }
 
 // A canvas of its own for each device: what was drawn with a lost one cannot be drawn with another.

@@ -28,6 +28,12 @@ pub fn main() {
     let _ = eframe::WebLogger::init(log::LevelFilter::Warn);
 }
 
+/// Takes the images that ship with the project (`fashion-sample.bin` of the site), which lie beside the module.
+#[wasm_bindgen]
+pub fn provide_sample(bytes: Vec<u8>) {
+    lowland::data::provide_sample(bytes);
+}
+
 /// The app on a canvas. What is lost with a device comes back with [`Page::start`] on a fresh canvas.
 #[wasm_bindgen]
 pub struct Page {

@@ -22,6 +22,16 @@ pub fn build(package: &str, profile: &str) -> Result<PathBuf> {
     Ok(folder.join(TARGET).join(profile).join(name))
 }
 
+/// True if `package` passes clippy as it is built for the browser; nothing where only Debian's toolchain is to be had.
+pub fn lint(package: &str) -> Result<Option<bool>> {
+    if !has_target() && !(add_target() && has_target()) {
+        return Ok(None);
+    }
+    let mut clippy = cargo();
+    clippy.args(["clippy", "--package", package, "--target", TARGET, "--", "-D", "warnings"]);
+    run(&mut clippy).map(Some)
+}
+
 /// `cargo SUBCOMMAND --target wasm32-unknown-unknown`, and the folder that it builds into.
 fn cargo_for_wasm(subcommand: &str) -> Result<(Command, PathBuf)> {
     if has_target() || (add_target() && has_target()) {

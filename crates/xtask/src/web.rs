@@ -11,11 +11,23 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::shell::{command, root, run, say, target_dir};
 use crate::{node, wasm};
 
-/// The whole site, gzipped, without recorded data, stays below this many bytes.
+/// The whole site, gzipped, without data, stays below this many bytes.
 const MOST_GZIPPED: u64 = 2_500_000;
 
 /// The page's own files, copied as they are.
 const PAGE: &str = "web/page";
+
+/// The images that ship with the project, which the page loads beside its module.
+const SAMPLE: &str = "crates/core/assets/fashion-sample";
+const SAMPLE_FILES: [&str; 4] = [
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+];
+
+/// Files of these kinds are data: they do not count for the size of the site.
+const DATA: [&str; 2] = [".json", ".bin"];
 
 /// What the optimiser may use: what wasm-bindgen and browsers of 2023 know. `--all-features` writes modules that Chromium refuses.
 const WASM_OPT: &[&str] = &[
@@ -42,6 +54,7 @@ pub fn build(out: &Path) -> Result<()> {
     bind(&module, out)?;
     optimise(&out.join("lowland_bg.wasm"))?;
     copy_folder(&root().join(PAGE), out)?;
+    write(&out.join("fashion-sample.bin"), &sample()?)?;
     report(out)
 }
 
@@ -71,6 +84,17 @@ fn optimise(module: &Path) -> Result<()> {
     write(module, &read(&small)?)
 }
 
+/// The sample as one file: for each of its files the length (u32, little-endian) and the bytes.
+fn sample() -> Result<Vec<u8>> {
+    let mut all = Vec::new();
+    for name in SAMPLE_FILES {
+        let bytes = read(&root().join(SAMPLE).join(name))?;
+        all.extend(u32::try_from(bytes.len())?.to_le_bytes());
+        all.extend(bytes);
+    }
+    Ok(all)
+}
+
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     for file in files(from)? {
         let target = to.join(file.strip_prefix(from).unwrap_or(&file));
@@ -90,11 +114,11 @@ fn report(out: &Path) -> Result<()> {
         let bytes = read(&file)?;
         let gzipped = gzipped_size(&bytes)?;
         println!("{:>12} {:>12}  {name}", bytes.len(), gzipped);
-        if !name.ends_with(".json") {
+        if !DATA.iter().any(|kind| name.ends_with(kind)) {
             (all, all_gzipped) = (all + bytes.len() as u64, all_gzipped + gzipped);
         }
     }
-    println!("{all:>12} {all_gzipped:>12}  without recorded data");
+    println!("{all:>12} {all_gzipped:>12}  without data");
     ensure!(
         all_gzipped <= MOST_GZIPPED,
         "the site has {all_gzipped} bytes gzipped, more than {MOST_GZIPPED}: `cargo bloat` or `twiggy` tell what grew"

@@ -10,7 +10,8 @@ use web_time::Instant;
 impl Trainer {
     /// Turns what a submission brought back into events.
     pub(super) fn arrived(&mut self, work: InFlight, bytes: &[u8], events: &mut Vec<Event>) {
-        let now = Instant::now();
+        // Whoever calls once a frame looks late: what counts is when it came, or chunks would look as long as a frame.
+        let now = work.readback.arrived_at().unwrap_or_else(Instant::now);
         let busy = now - self.last_arrival.map_or(work.submitted, |last| last.max(work.submitted));
         self.last_arrival = Some(now);
         let smooth = |old: &mut Option<f64>, count: u64| {

@@ -139,7 +139,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Run`] where the device is lost.
-    pub(crate) async fn steps_now(&mut self, gpu: &Gpu, count: u64) -> Result<f32> {
+    pub async fn steps_now(&mut self, gpu: &Gpu, count: u64) -> Result<f32> {
         let mut loss = f32::NAN;
         let end = (self.submitted + count).min(self.setup.steps);
         while self.submitted < end {

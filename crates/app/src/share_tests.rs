@@ -1,4 +1,5 @@
 use super::*;
+use crate::plots::Plot;
 
 fn state_of(read: Link) -> State {
     let mut state = State::new();
@@ -39,6 +40,10 @@ fn what_is_on_screen_comes_back() {
         smoothing: 0.6,
         test_points: true,
         focus: Some(1),
+        class: 1,
+        speed: None,
+        plots: [Plot::ALL[1], Plot::ALL[0]],
+        log_loss: false,
     };
     state.playing = false;
     state.hidden = vec!["rho".into(), "lr".into()];

@@ -347,8 +347,11 @@ impl Pace {
         self.frame = seconds;
         let rate = 1.0 / seconds.max(1e-4);
         self.frames_per_second += 0.1 * (rate - self.frames_per_second);
-        let factor = if seconds > 1.2 * self.target { 0.85 } else { 1.08 };
-        self.budget = (self.budget * factor).clamp(0.02 * self.target, 0.6 * self.target);
+        // Frames that are slow for other reasons than training are no reason to train less.
+        let slow = seconds > 1.2 * self.target && 3.0 * self.budget > 0.5 * seconds;
+        let factor = if slow { 0.85 } else { 1.08 };
+        let least = (0.15 * seconds).min(0.05);
+        self.budget = (self.budget * factor).clamp(least, least.max(0.6 * self.target));
     }
 
     /// Seconds of the frame before.

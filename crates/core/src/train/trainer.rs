@@ -251,11 +251,15 @@ impl Trainer {
         gpu.poll();
         gpu.check()?;
         let mut events = Vec::new();
+        let busy = !self.in_flight.is_empty();
         while let Some(work) = self.in_flight.front() {
             let Some(bytes) = work.readback.take()? else { break };
             if let Some(work) = self.in_flight.pop_front() {
                 self.arrived(work, &bytes, &mut events);
             }
+        }
+        if busy && self.in_flight.is_empty() {
+            self.ran_dry();
         }
         while self.in_flight.len() < IN_FLIGHT && self.submit_next(gpu, budget) {}
         let ended = self.stopped || self.submitted == self.setup.steps;

@@ -28,12 +28,16 @@ fn field_ui(ui: &mut egui::Ui, scene: &mut Scene<'_>, which: usize, width: f32) 
         return;
     };
     let Some(side) = duel.sides().get(which) else { return };
-    let accuracy = scene.state.curves.last(side.first, Quantity::TestAccuracy).map(|point| point.value);
+    let accuracy = scene.state.shown(side.first, Quantity::TestAccuracy);
     ui.horizontal(|ui| {
         ui.label(RichText::new(text::side(&side.label)).size(tokens::FIGURE).strong().color(scene.side_color(which)));
         let figure = accuracy.map_or_else(String::new, text::percent);
         ui.label(RichText::new(figure).size(tokens::FIGURE).strong());
-        ui.label(RichText::new(text::CLEAN_TEST).small().color(scene.colors.quiet));
+        let below = match scene.state.scrub {
+            Some(step) => format!("at step {} of {}", text::count(step), text::count(duel.submitted())),
+            None => text::CLEAN_TEST.to_owned(),
+        };
+        ui.label(RichText::new(below).small().color(scene.colors.quiet));
     });
     let (rect, _) = ui.allocate_exact_size(vec2(width, width / ASPECT), Sense::click_and_drag());
     let Some(boundary) = scene.engine.boundary() else { return };

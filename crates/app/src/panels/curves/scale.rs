@@ -49,7 +49,9 @@ impl Scale {
     /// At most `most` values with a line each, and what stands beside them.
     pub fn ticks(&self, most: usize) -> Vec<(f32, String)> {
         let values = match self.log {
-            true => decades(self.low, self.high, most),
+            true => Some(decades(self.low, self.high, most))
+                .filter(|ticks| ticks.len() > 2)
+                .unwrap_or_else(|| even(f64::from(self.low), f64::from(self.high), most)),
             false => even(f64::from(self.low), f64::from(self.high), most),
         };
         let write = |value: f32| match self.height {

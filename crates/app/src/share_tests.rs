@@ -1,3 +1,4 @@
+use crate::plots::Plot;
 use super::*;
 
 fn state_of(read: Link) -> State {
@@ -37,6 +38,8 @@ fn what_is_on_screen_comes_back() {
         zoom: 1.3,
         axis: Axis::Seconds,
         smoothing: 0.6,
+        plots: [Plot::Gap, Plot::Loss],
+        log_loss: false,
         test_points: true,
         focus: Some(1),
     };

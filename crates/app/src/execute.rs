@@ -68,7 +68,7 @@ impl State {
             Command::Smoothing(amount) => self.view.smoothing = amount,
             Command::Plot(place, plot) => self.view.plots[place.min(1)] = plot,
             Command::ToggleLogLoss => self.view.log_loss = !self.view.log_loss,
-            Command::Scrub(step) => self.scrub = step,
+            Command::Scrub(step) => self.scrub = step.map(|step| engine.look_back(step)).transpose()?,
             Command::ToggleTestPoints => self.view.test_points = !self.view.test_points,
             Command::AddPoint(place, class) => self.edits.push(Edit::Add(place, class)),
             Command::MovePoint(point, place) => self.move_point(point, place),

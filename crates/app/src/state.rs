@@ -1,6 +1,6 @@
 //! What the host knows: what is asked for, what is on screen, and what has been measured.
 
-use crate::curves::Curves;
+use crate::curves::{Curves, Quantity};
 use crate::engine::{Start, Weights};
 use crate::plots::Plot;
 use crate::share::Link;
@@ -274,6 +274,15 @@ impl State {
     pub fn expire(&mut self) {
         const SHOWN: Duration = Duration::from_secs(6);
         self.messages.retain(|message| message.warning || message.since.elapsed() < SHOWN);
+    }
+
+    /// The value of a lane that is on screen: at the step that is looked back at, or the newest.
+    pub fn shown(&self, lane: usize, quantity: Quantity) -> Option<f32> {
+        let point = match self.scrub {
+            Some(step) => self.curves.at(lane, quantity, step),
+            None => self.curves.last(lane, quantity),
+        };
+        point.map(|point| point.value)
     }
 
     /// Whether a control of this key is hidden by a lesson's link.

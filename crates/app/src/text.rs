@@ -10,7 +10,7 @@ pub const GROUND: &str = "The ground they walk on";
 /// What is said while nothing is there yet.
 pub const PREPARING: &str = "Preparing the race...";
 /// Over the field of a side.
-pub const CLEAN_TEST: &str = "of the test points right";
+pub const CLEAN_TEST: &str = "test accuracy";
 
 /// Said when the link is on the clipboard.
 pub const LINK_COPIED: &str = "The link to this is on the clipboard.";
@@ -48,6 +48,11 @@ pub fn test_and_rho(rho: f32) -> String {
     format!("{CLEAN_TEST}, rho {rho}")
 }
 
+/// Beside the figure of a side that is looked back at.
+pub fn looked_back(step: u64, of: u64) -> String {
+    format!("at step {} of {}", count(step), count(of))
+}
+
 /// What a screen reader says of a side's map.
 pub fn field_of(label: &str) -> String {
     format!("What {} answers at each place, with the training points", side(label))
@@ -76,8 +81,7 @@ pub fn confusion(of: usize) -> String {
 pub fn class(data: &Dataset, class: u16) -> String {
     const CLOTHES: [&str; 10] =
         ["top", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"];
-    const CIFAR: [&str; 10] =
-        ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+    const CIFAR: [&str; 10] = ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
     let names: &[&str] = match data.name.as_str() {
         "fashion-sample" | "fashion-mnist" => &CLOTHES,
         "cifar10" => &CIFAR,

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{harness, picture, train_until};
+use common::{frames_until, harness, picture, train_until};
 use egui::{Key, Theme};
 use egui_kittest::kittest::Queryable;
 use lowland_app::Quantity;
@@ -27,6 +27,7 @@ fn it_shows_seeds_as_bands_and_looks_back() {
     harness.run_steps(3);
     let step = harness.state().state().scrub.expect("pressing looks back");
     assert!(step > 100 && step < 500, "{step}");
+    frames_until(&mut harness, |app| !app.engine().has_work(app.state()));
     picture(&mut harness, "dark-back");
     harness.drop_at(plot.center());
     harness.run_steps(3);

@@ -42,7 +42,7 @@ pub struct Duel {
 }
 
 /// Steps of a duel without an end.
-const ENDLESS: u64 = 1 << 30;
+const ENDLESS: u64 = (1 << 30) - 1;
 
 impl Duel {
     /// Prepares what `start` asks for; from the weights of `snapshot`, where there is one, which the lanes of `before` had.
@@ -135,6 +135,11 @@ impl Duel {
     /// Steps submitted.
     pub fn submitted(&self) -> u64 {
         self.trainer.submitted()
+    }
+
+    /// Whether nothing is on its way from the device.
+    pub fn is_idle(&self) -> bool {
+        self.trainer.is_idle() && self.double.as_ref().is_none_or(Trainer::is_idle)
     }
 
     /// Steps a second of one lane.

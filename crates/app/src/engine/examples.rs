@@ -177,7 +177,8 @@ impl Watch {
 }
 
 fn largest(logits: &[f32]) -> u16 {
-    let best = logits.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (i, v)| if *v > best.1 { (i, *v) } else { best });
+    let best =
+        logits.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (i, v)| if *v > best.1 { (i, *v) } else { best });
     best.0 as u16
 }
 

@@ -4,12 +4,14 @@ mod boundary;
 mod duel;
 mod examples;
 mod job;
+mod past;
 mod picture;
 
 pub use boundary::{ASPECT, Boundary, Moment, Source};
 pub use duel::{Duel, Side};
 pub use examples::{Examples, Seen};
 pub use job::Job;
+pub use past::Past;
 pub use picture::{FORMAT, Picture};
 
 use crate::settings::{self, Change};
@@ -17,7 +19,7 @@ use crate::state::{Edit, State};
 use egui_wgpu::RenderState;
 use lowland::config::Config;
 use lowland::gpu::Gpu;
-use lowland::train::{Event, Snapshot, Trouble};
+use lowland::train::{Event, Slot, Snapshot, Trouble};
 use lowland::{Error, Result};
 use std::rc::Rc;
 use web_time::{Duration, Instant};
@@ -49,6 +51,7 @@ pub struct Engine {
     duel: Option<Duel>,
     boundary: Option<Boundary>,
     examples: Option<Examples>,
+    past: Option<Past>,
     next: Option<Next>,
     /// What was asked for last, whether it is there yet or not.
     asked: Option<Start>,
@@ -96,7 +99,19 @@ impl Engine {
         let target = if gpu.is_software() { 0.08 } else { 1.0 / 60.0 };
         let pace = Pace { target, budget: 0.2 * target, frames_per_second: 0.0, last: None, steps: 0.0, frame: 0.0 };
         let gpu = Rc::new(gpu);
-        Self { render, gpu, duel: None, boundary: None, examples: None, next: None, asked: None, snapshot: None, pace, lost: false }
+        Self {
+            render,
+            gpu,
+            duel: None,
+            boundary: None,
+            examples: None,
+            past: None,
+            next: None,
+            asked: None,
+            snapshot: None,
+            pace,
+            lost: false,
+        }
     }
 
     /// The device.
@@ -122,6 +137,39 @@ impl Engine {
     /// What both sides make of single images.
     pub fn examples(&self) -> Option<&Examples> {
         self.examples.as_ref()
+    }
+
+    /// The kept moments of the training.
+    pub fn past(&self) -> Option<&Past> {
+        self.past.as_ref()
+    }
+
+    /// Where the weights of `side` lie that `state` shows: those that are looked back at, or the present ones.
+    pub fn slot(&self, side: usize, state: &State) -> Option<Slot<'_>> {
+        Some(slot(self.duel.as_ref()?, self.past.as_ref(), side, state.scrub))
+    }
+
+    /// Whether frames are wanted though nothing is trained: something is on its way, or not drawn yet.
+    pub fn has_work(&self, state: &State) -> bool {
+        let past = self.past.as_ref();
+        let drawn = |duel: &Duel| match &self.boundary {
+            Some(boundary) => boundary.moment() == Some(moment(duel, past, state.scrub)),
+            None => true,
+        };
+        let at_work = |duel: &Duel| !duel.is_idle() || past.is_some_and(Past::is_preparing) || !drawn(duel);
+        self.is_preparing() || self.duel.as_ref().is_some_and(at_work)
+    }
+
+    /// The kept step nearest to `step`.
+    ///
+    /// # Errors
+    /// A sentence where nothing is kept.
+    pub fn look_back(&self, step: u64) -> std::result::Result<u64, String> {
+        let past = self.past.as_ref();
+        if let Some(why) = past.and_then(Past::refused) {
+            return Err(format!("There is no looking back: {why}"));
+        }
+        past.and_then(|past| past.step_near(step)).ok_or_else(|| "Nothing is kept yet to look back at.".to_owned())
     }
 
     /// The newest state that came back from the device.
@@ -159,7 +207,10 @@ impl Engine {
     pub fn gpu_bytes(&self) -> u64 {
         let pictures = self.boundary.as_ref().map_or(0, Boundary::gpu_bytes);
         let examples = self.examples.as_ref().map_or(0, Examples::gpu_bytes);
-        self.duel.as_ref().map_or(0, Duel::gpu_bytes) + pictures + examples
+        self.duel.as_ref().map_or(0, Duel::gpu_bytes)
+            + pictures
+            + examples
+            + self.past.as_ref().map_or(0, Past::gpu_bytes)
     }
 
     /// Goes from what is trained to what `state` asks for, by the least that is needed.
@@ -241,7 +292,11 @@ impl Engine {
         }
         let Some(duel) = &mut self.duel else { return };
         // While another duel is prepared, from this one's state or anew, it rests: steps would be lost.
-        let rests = self.next.is_some() || state.slow.is_some();
+        let mut rests = self.next.is_some() || state.slow.is_some();
+        if let Some(past) = &mut self.past {
+            past.tick(&self.gpu, duel);
+            rests |= past.is_preparing();
+        }
         let steps = match (rests, state.playing) {
             (true, _) => 0,
             (false, true) => self.pace.steps(state.view.speed, duel.data().shape.len() == 2),
@@ -268,8 +323,9 @@ impl Engine {
             examples.tick(&self.gpu, duel, state);
         }
         if let (Some(duel), Some(boundary)) = (&self.duel, &mut self.boundary) {
-            let source = Source::Slots([duel.slot(0), duel.slot(1)]);
-            boundary.tick((&self.render, &self.gpu), Moment::Present(duel.submitted()), source, state, theme);
+            let past = self.past.as_ref();
+            let source = Source::Slots([0, 1].map(|side| slot(duel, past, side, state.scrub)));
+            boundary.tick((&self.render, &self.gpu), moment(duel, past, state.scrub), source, state, theme);
         }
     }
 
@@ -322,10 +378,26 @@ impl Engine {
             state.curves.go_on(duel.lanes(), duel.submitted());
         }
         self.snapshot = None;
+        self.past = Some(match self.past.take() {
+            Some(past) => past.go_on(&self.gpu, &duel, change == Change::Restart),
+            None => Past::new(&self.gpu, &duel),
+        });
         self.boundary = Boundary::new(&self.render, &self.gpu, &duel);
         self.examples = Examples::new(&self.gpu, &duel);
         self.duel = Some(duel);
     }
+}
+
+/// Where the weights of `side` lie: the kept ones nearest to a step that is looked back at, or the present ones.
+fn slot<'a>(duel: &'a Duel, past: Option<&'a Past>, side: usize, back: Option<u64>) -> Slot<'a> {
+    let lane = duel.sides().get(side).map_or(0, |side| side.first);
+    back.and_then(|step| past?.slot(lane, step)).unwrap_or_else(|| duel.slot(side))
+}
+
+/// What these weights are.
+fn moment(duel: &Duel, past: Option<&Past>, back: Option<u64>) -> Moment {
+    let back = back.and_then(|step| past?.step_near(step));
+    back.map_or(Moment::Present(duel.submitted()), Moment::Past)
 }
 
 impl std::fmt::Debug for Engine {

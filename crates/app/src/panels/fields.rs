@@ -5,7 +5,7 @@ use crate::command::Command;
 use crate::curves::Quantity;
 use crate::engine::{ASPECT, Duel};
 use crate::{text, tokens};
-use egui::{Color32, CursorIcon, PointerButton, Pos2, Rect, Response, RichText, Sense, Stroke, Ui, pos2, vec2};
+use egui::{Color32, CursorIcon, Label, PointerButton, Pos2, Rect, Response, RichText, Sense, Stroke, Ui, pos2, vec2};
 use lowland::data::{Inputs, Split};
 
 /// Radius of a training point.
@@ -48,22 +48,19 @@ fn heading_ui(ui: &mut Ui, scene: &mut Scene<'_>, which: usize) {
         return;
     };
     let Some(side) = duel.sides().get(which) else { return };
-    let curves = &scene.state.curves;
-    let accuracy = match scene.state.scrub {
-        Some(step) => curves.at(side.first, Quantity::TestAccuracy, step),
-        None => curves.last(side.first, Quantity::TestAccuracy),
-    };
+    let accuracy = scene.state.shown(side.first, Quantity::TestAccuracy);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = tokens::GAP;
         let name = RichText::new(text::side(&side.label)).size(tokens::FIGURE).strong();
         ui.label(name.color(scene.side_color(which)));
-        let figure = accuracy.map_or_else(String::new, |point| text::percent(point.value));
+        let figure = accuracy.map_or_else(String::new, text::percent);
         ui.label(RichText::new(figure).size(tokens::FIGURE).strong());
-        let note = match side.rho {
-            rho if rho > 0.0 => text::test_and_rho(rho),
+        let note = match (scene.state.scrub, side.rho) {
+            (Some(step), _) => text::looked_back(step, duel.submitted()),
+            (None, rho) if rho > 0.0 => text::test_and_rho(rho),
             _ => text::CLEAN_TEST.to_owned(),
         };
-        ui.label(RichText::new(note).small().color(scene.colors.quiet));
+        ui.add(Label::new(RichText::new(note).small().color(scene.colors.quiet)).truncate());
     });
 }
 
@@ -133,7 +130,11 @@ fn test_points(ui: &Ui, scene: &Scene<'_>, map: &Map, split: &Split) {
     let painter = ui.painter_at(map.rect);
     for (i, point) in points.chunks_exact(2).enumerate() {
         let size = vec2(1.8, 1.8);
-        painter.rect_filled(Rect::from_center_size(map.to_screen(point), size), 0.0, class_color(scene, split.labels[i]));
+        painter.rect_filled(
+            Rect::from_center_size(map.to_screen(point), size),
+            0.0,
+            class_color(scene, split.labels[i]),
+        );
     }
 }
 

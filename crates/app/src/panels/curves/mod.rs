@@ -16,7 +16,7 @@ use plot::{BELOW, Chart, LEFT, Line, RIGHT};
 use scale::Scale;
 
 /// Height of a line of text between plots.
-const ROW: f32 = 22.0;
+const ROW: f32 = 27.0;
 /// The least height of a plot.
 const LEAST: f32 = 56.0;
 
@@ -43,14 +43,18 @@ pub fn curves_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 /// The quantity of a place that there is something to plot of: without wrong labels, the loss.
 fn plot_of(scene: &Scene<'_>, place: usize) -> Plot {
     let plot = scene.state.view.plots[place];
-    let measured = scene.state.curves.last(0, Quantity::TestAccuracy).is_some();
-    let noise = scene.state.curves.last(0, Quantity::FlippedAccuracy).is_some();
-    if plot.needs_noise() && measured && !noise { Plot::Loss } else { plot }
+    if plot.needs_noise() && !has_noise(scene) { Plot::Loss } else { plot }
+}
+
+/// Whether there are wrong labels.
+fn has_noise(scene: &Scene<'_>) -> bool {
+    scene.state.config.label_noise > 0.0
 }
 
 fn plots_ui(ui: &mut Ui, scene: &mut Scene<'_>, places: &[usize], height: f32, row: f32) {
     let axis = scene.state.view.axis;
-    let lines: Vec<(Plot, Vec<Line>)> = places.iter().map(|place| plot_of(scene, *place)).map(|p| (p, lines(scene, p))).collect();
+    let lines: Vec<(Plot, Vec<Line>)> =
+        places.iter().map(|place| plot_of(scene, *place)).map(|p| (p, lines(scene, p))).collect();
     let ends = lines.iter().flat_map(|(_, lines)| lines).filter_map(|line| line.raw.last());
     let end = ends.map(|mean| mean.x).fold(if axis == Axis::Seconds { 1.0 } else { 10.0 }, f64::max);
     let mut charts = Vec::new();
@@ -85,7 +89,7 @@ fn plots_ui(ui: &mut Ui, scene: &mut Scene<'_>, places: &[usize], height: f32, r
         if response.has_focus() {
             painter.rect_stroke(response.rect, 4.0, Stroke::new(1.0, scene.colors.right), egui::StrokeKind::Inside);
         }
-        chart.paint(painter, i == last);
+        chart.paint(painter, pointed, i == last);
         if let Some(step) = scene.state.scrub {
             chart.past(painter, step);
         }
@@ -119,7 +123,9 @@ fn look_back(ui: &Ui, scene: &mut Scene<'_>, chart: &Chart<'_>, response: &Respo
             }
         }
     }
-    if response.drag_stopped() && response.interact_pointer_pos().is_some_and(|at| !response.rect.expand(24.0).contains(at)) {
+    if response.drag_stopped()
+        && response.interact_pointer_pos().is_some_and(|at| !response.rect.expand(24.0).contains(at))
+    {
         scene.ask(Command::Scrub(None));
     }
     if response.clicked() {
@@ -128,7 +134,9 @@ fn look_back(ui: &Ui, scene: &mut Scene<'_>, chart: &Chart<'_>, response: &Respo
     if response.has_focus() {
         let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
-        let by = ui.input(|input| i64::from(input.key_pressed(Key::ArrowRight)) - i64::from(input.key_pressed(Key::ArrowLeft)));
+        let by = ui.input(|input| {
+            i64::from(input.key_pressed(Key::ArrowRight)) - i64::from(input.key_pressed(Key::ArrowLeft))
+        });
         if by != 0 {
             let now = asked.map_or(reference.len(), |step| reference.partition_point(|mean| mean.step < step));
             let next = now.saturating_add_signed(by as isize);
@@ -179,7 +187,7 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>, place: usize, chart: &Chart<'_>, 
     let title = RichText::new(plot.title()).size(14.0).strong();
     let menu = ui.menu_button(title, |ui| {
         for other in Plot::ALL {
-            let there = !other.needs_noise() || scene.state.curves.last(0, Quantity::FlippedAccuracy).is_some();
+            let there = !other.needs_noise() || has_noise(scene);
             let button = egui::Button::selectable(*other == plot, other.title());
             if ui.add_enabled(there, button).on_hover_text(other.help()).clicked() {
                 scene.ask(Command::Plot(place, *other));
@@ -261,7 +269,14 @@ fn footer_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             ui.label(small(score)).on_hover_text("By the last test accuracy, seed by seed");
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let Some(step) = scene.state.scrub else { return };
+            let Some(step) = scene.state.scrub else {
+                if let Some(line) = kept(scene) {
+                    let help =
+                        "Drag on a plot to look back: boundaries, surface and figures are then those of that step";
+                    ui.label(small(line)).on_hover_text(help);
+                }
+                return;
+            };
             if ui.button("Present").on_hover_text("Back to the present (End)").clicked() {
                 scene.ask(Command::Scrub(None));
             }
@@ -270,6 +285,16 @@ fn footer_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             ui.label(RichText::new(line).size(tokens::BODY));
         });
     });
+}
+
+/// How much of the training is kept to look back at.
+fn kept(scene: &Scene<'_>) -> Option<String> {
+    let past = scene.engine.past()?;
+    let Some(history) = past.history() else {
+        return past.refused().map(|_| "no history: it would be too large".into());
+    };
+    let (moments, bytes) = (history.entries().len(), text::bytes(history.bytes()));
+    Some(format!("history: {moments} moments, {bytes} of at most {}", text::bytes(history.max_bytes())))
 }
 
 /// "SAM ahead in 7 of 8 seeds".
@@ -282,7 +307,7 @@ fn score(scene: &Scene<'_>) -> Option<String> {
     let score = bands::score(curves, left.first, right.first, seeds, Quantity::TestAccuracy, step)?;
     let (left, right) = (text::side(&left.label), text::side(&right.label));
     if seeds < 2 {
-        let pays = format!("one seed; {right} pays two gradients a step");
+        let pays = format!("One seed. {right} pays two gradients a step.");
         return Some(pays).filter(|_| duel.sides().get(1).is_some_and(|side| side.gradients == 2));
     }
     let ties = if score.ties > 0 { format!(", {} alike", score.ties) } else { String::new() };

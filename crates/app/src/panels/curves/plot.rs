@@ -64,8 +64,8 @@ impl Chart<'_> {
         f64::from((x - self.area.left()) / self.area.width()) * self.axis.1
     }
 
-    /// Draws everything but the cursor; `numbered` says whether the axis has its numbers.
-    pub fn paint(&self, painter: &Painter, numbered: bool) {
+    /// Draws everything but the cursor, which is at `pointed`; `numbered` says whether the axis has its numbers.
+    pub fn paint(&self, painter: &Painter, pointed: Option<f64>, numbered: bool) {
         let font = FontId::proportional(tokens::SMALL);
         let grid = Stroke::new(1.0, self.colors.grid);
         for (value, text) in self.scale.ticks((self.area.height() / 24.0) as usize) {
@@ -77,6 +77,10 @@ impl Chart<'_> {
             let (axis, end) = self.axis;
             for (x, text) in axis_ticks(axis, end, (self.area.width() / 90.0).max(2.0) as usize) {
                 let x = self.x(x);
+                // The cursor's own number stands there.
+                if pointed.is_some_and(|at| (self.x(at) - x).abs() < 52.0) {
+                    continue;
+                }
                 painter.vline(x, self.area.bottom()..=self.area.bottom() + 3.0, grid);
                 let at = pos2(x, self.area.bottom() + 4.0);
                 painter.text(at, Align2::CENTER_TOP, text, font.clone(), self.colors.quiet);

@@ -49,7 +49,9 @@ impl Scale {
     /// At most `most` values with a line each, and what stands beside them.
     pub fn ticks(&self, most: usize) -> Vec<(f32, String)> {
         let values = match self.log {
-            true => decades(self.low, self.high, most),
+            true => Some(decades(self.low, self.high, most))
+                .filter(|ticks| ticks.len() > 2)
+                .unwrap_or_else(|| even(f64::from(self.low), f64::from(self.high), most)),
             false => even(f64::from(self.low), f64::from(self.high), most),
         };
         let write = |value: f32| match self.height {
@@ -80,7 +82,11 @@ fn trimmed(text: String) -> String {
 fn even(low: f64, high: f64, most: usize) -> Vec<f32> {
     let step = round_step((high - low) / most.max(1) as f64);
     let first = (low / step - 1e-6).ceil() as i64;
-    (first..).map(|i| i as f64 * step).take_while(|value| *value <= high + 1e-6 * step).map(|value| value as f32).collect()
+    (first..)
+        .map(|i| i as f64 * step)
+        .take_while(|value| *value <= high + 1e-6 * step)
+        .map(|value| value as f32)
+        .collect()
 }
 
 /// The next of 1, 2, 5, 10, ... from `least` on.

@@ -1,1 +1,37 @@
-//! The app.
+//! The app: SAM and SGD side by side, live, as a window and as a page.
+//!
+//! ```text
+//!            keys, menu, palette, URL, page's script
+//!                         |
+//!                      Command  ------> execute ------> State (what is asked for and what is shown)
+//!                                                          |
+//! panels (one file each) <---- State + Engine <---- Engine::tick, once a frame: trains, draws, measures
+//! ```
+//!
+//! - [`Command`] is every action there is, by name. Nothing else changes what the app does.
+//! - [`State`] is all that the host knows: configuration, what is on screen, the curves.
+//! - [`Engine`] owns what is on the device: the duel that is trained, its history, and the pictures of it. It never waits:
+//!   work that takes longer than a frame is a future that each frame polls once.
+//! - `panels` draw; a panel is a function of state and engine that returns the commands that were asked for.
+//! - [`App`] ties them together for eframe; the window's and the page's entries are shells around it.
+
+mod app;
+mod command;
+mod curves;
+mod engine;
+mod execute;
+mod panels;
+mod presets;
+mod settings;
+mod share;
+mod state;
+mod text;
+mod tokens;
+
+pub use app::{App, Start};
+pub use command::{COMMANDS, Command, Spec};
+pub use curves::{Curves, Quantity};
+pub use engine::{Engine, Side};
+pub use presets::PRESETS;
+pub use settings::{Change, SETTINGS, Setting};
+pub use state::{Axis, Layer, PlaneKind, State};

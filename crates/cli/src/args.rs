@@ -396,6 +396,7 @@ impl Common {
 
 /// The settings that were given as flags, and nothing else: what overrides a file or a checkpoint's header.
 pub fn given(config: &Config, matches: &ArgMatches) -> Map<String, Value> {
-    let is_given = |key: &String| matches.value_source(key) == Some(ValueSource::CommandLine);
+    // `changes` is no flag, and clap knows flags only.
+    let is_given = |key: &String| key != "changes" && matches.value_source(key) == Some(ValueSource::CommandLine);
     config.to_object().into_iter().filter(|(key, _)| is_given(key)).collect()
 }

@@ -3,7 +3,7 @@
 use crate::print::say;
 use anyhow::Result;
 use lowland::Error;
-use lowland::config::Config;
+use lowland::config::{Change, Config};
 use lowland::data::{self, Dataset, Scaling};
 use lowland::model::Model;
 use lowland::train::{LaneState, read_metadata, read_tensors};
@@ -59,7 +59,13 @@ pub fn load(file: &Path, changes: &Map<String, Value>, sets: &mut Sets) -> Resul
                 say(&format!("Warning: {source} has settings of another version, which are left out: {unknown}"));
             }
             config.check().map_err(|e| Error::input(format!("{source}: {e}")))?;
-            config
+            if config.changes.iter().any(|change| change.key == Change::POINT) {
+                say(&format!(
+                    "Warning: training examples were moved by hand while {source} trained; they are measured where the data set has them."
+                ));
+            }
+            // The weights are those of the end.
+            config.at(u64::MAX)?
         }
         None if changes.contains_key("model") => Config::default(),
         None => {

@@ -68,6 +68,7 @@ pub fn base_config(file: Option<&Path>) -> Result<Config> {
         .map_err(|e| Error::input(format!("{source}: {e}. Give --config a JSON file that can be read.")))?;
     let config = Config::from_json(&text, &source)?;
     config.check().map_err(|e| Error::input(format!("{source}: {e}")))?;
+    config.refuse_changes(&source)?;
     Ok(config)
 }
 

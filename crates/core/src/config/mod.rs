@@ -1,11 +1,13 @@
 //! The one configuration: command-line flags, JSON file, page URL and checkpoint header are all this struct.
 
 mod augment;
+mod change;
 mod choices;
 mod json;
 mod resolve;
 
 pub use augment::{Augment, Crop};
+pub use change::Change;
 pub use choices::{Activation, Base, Betas, Exponent, Norm, Normalize, Order, Schedule};
 pub(crate) use json::value_of;
 pub(crate) use resolve::LANE_KEYS;
@@ -164,6 +166,11 @@ pub struct Config {
     /// Steps between checkpoints [default: an epoch]
     #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Run"))]
     pub checkpoint_every: Option<u64>,
+
+    /// What changed while it trained, in order; all other fields are the settings of the start. No flag: only a program
+    /// with a window changes settings on the way.
+    #[cfg_attr(feature = "clap", arg(skip))]
+    pub changes: Vec<Change>,
 }
 
 impl Default for Config {
@@ -215,6 +222,7 @@ impl Default for Config {
             log_every: 1,
             eval_every: None,
             checkpoint_every: None,
+            changes: Vec::new(),
         }
     }
 }

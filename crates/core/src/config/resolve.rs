@@ -125,7 +125,7 @@ impl Config {
             let (seed, seeds) = (self.seed, self.seeds);
             return Err(Error::input(format!("seed {seed} leaves no room for {seeds} seeds; take a smaller seed.")));
         }
-        Ok(())
+        self.check_changes()
     }
 
     /// The network for examples of this shape.

@@ -17,6 +17,7 @@ pub use sgd::Sgd;
 
 use crate::gpu::{BufferId, Dispatch, Recording, TableId};
 use lowland_shaders::params::{Accumulate, Update};
+use std::mem::discriminant;
 
 /// What a lane is trained with.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,13 +82,20 @@ impl Optimizer {
     }
 
     /// The lane's entry of the schedule at `step`: learning rate, the length of a step of the ascent, and Adam's
-    /// corrections 1 - beta^(step + 1).
-    pub(crate) fn scheduled(&self, step: u64) -> [f32; 4] {
+    /// corrections 1 - beta^n in the n-th step since the moments were zero, before step `since`.
+    pub(crate) fn scheduled(&self, step: u64, since: u64) -> [f32; 4] {
         let corrections = match self.base {
             BaseStep::Sgd(_) | BaseStep::RmsProp(_) => [1.0, 1.0],
-            BaseStep::Adam(adam) | BaseStep::AdamW(adam) => adam.corrections(step),
+            BaseStep::Adam(adam) | BaseStep::AdamW(adam) => adam.corrections(step.saturating_sub(since)),
         };
         [self.schedule.lr(step), self.ascent.rho / self.ascent.steps as f32, corrections[0], corrections[1]]
+    }
+
+    /// Whether the same dispatches do for `other`, with other numbers in their tables.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let climb = |o: &Self| o.ascent.climbs().then_some((o.ascent.is_euclidean(), o.ascent.steps));
+        let kind = |o: &Self| (discriminant(&o.base), climb(o), o.clip_norm.is_some());
+        kind(self) == kind(other)
     }
 
     /// Arenas beside weights and gradients that the base step keeps.

@@ -36,7 +36,7 @@ pub(crate) enum Visit {
 const HEAD: usize = 10_000;
 
 /// Where a data set's examples lie: training, validation, test, one after the other, cut into pieces that can be bound.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DeviceData {
     bytes: bool,
     example_words: usize,

@@ -107,6 +107,7 @@ impl Session {
     /// [`Error::Input`] where the folder is not a run's or is damaged.
     pub async fn resume(gpu: &Gpu, path: &Path, data_dir: Option<&Path>) -> Result<Self> {
         let (folder, mut config) = RunFolder::open(path)?;
+        config.refuse_changes(&folder.file("config.json").display().to_string())?;
         if let Some(dir) = data_dir {
             config.data_dir = dir.to_owned();
         }

@@ -8,11 +8,12 @@ use serde_json::{Map, Value};
 /// Cells of a grid, over which it is refused: more than anybody reads, and far more than anybody waits for.
 pub const MOST_CELLS: usize = 10_000;
 /// Keys that a grid does not vary, and why.
-const NOT_AXES: [(&str, &str); 5] = [
+const NOT_AXES: [(&str, &str); 6] = [
     ("seed", "every cell has the same seeds; give them with --seed and --seeds"),
     ("seeds", "every cell has the same seeds; give their number with --seeds"),
     ("lane", "give each lane with --lane: the lanes are an axis of their own"),
     ("equal_compute", "give it as the flag --equal-compute: the lane that it adds is on an axis of its own"),
+    ("changes", "a program records there what changed while it trained; nobody sets it"),
     ("data_dir", "it says where files are, and changes nothing about a training"),
 ];
 

@@ -1,7 +1,10 @@
 //! Training: the trainer that replays a plan, what it tells, and the state that goes on from run to run.
 
+mod arrive;
 mod evaluate;
 mod event;
+mod history;
+mod live;
 #[cfg(not(target_family = "wasm"))]
 mod run;
 mod slot;
@@ -13,6 +16,7 @@ mod work;
 pub use crate::plan::Lane;
 pub use evaluate::Evaluator;
 pub use event::{Evaluation, Event, Part, StepMetrics, Trouble};
+pub use history::{Axes, Coordinates, Entry, History, Place, Principal};
 pub use slot::Slot;
 pub use state::{LaneState, Snapshot, read_metadata, read_tensors, write_tensors};
 pub(crate) use state::{entries, read_lane, serialize};

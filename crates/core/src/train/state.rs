@@ -4,6 +4,7 @@ use crate::model::{Model, Tensor};
 use crate::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
+use std::mem::discriminant;
 
 /// All lanes at one step.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,21 @@ pub struct LaneState {
     pub running: Vec<f32>,
     /// The base optimizer's moments (momentum; Adam's two).
     pub moments: Vec<Vec<f32>>,
+}
+
+impl Snapshot {
+    /// The same state for the lanes of `after`, whose optimizers may be others than those of `before`, the setup that it
+    /// comes from: moments of another kind of base step mean nothing to the new one and are left out, so that it starts
+    /// without any. [`super::Trainer::new`] goes on from it.
+    #[must_use]
+    pub fn for_setup(mut self, before: &super::Setup, after: &super::Setup) -> Self {
+        for ((state, before), after) in self.lanes.iter_mut().zip(&before.lanes).zip(&after.lanes) {
+            if discriminant(&before.optimizer.base) != discriminant(&after.optimizer.base) {
+                state.moments.clear();
+            }
+        }
+        self
+    }
 }
 
 /// The prefix of a moment's tensors in a checkpoint; files without them are plain weights.

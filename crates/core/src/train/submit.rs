@@ -5,6 +5,7 @@ use super::trainer::{MOST_STEPS, Setup, Trainer};
 use super::work::{InFlight, Job, ring_ranges};
 use crate::gpu::{BufferId, Gpu, Readback};
 use crate::plan::{CLOCK_BYTES, Plan, RECORD_BYTES, Segment, View};
+use std::sync::Arc;
 use web_time::{Duration, Instant};
 
 impl Trainer {
@@ -23,7 +24,7 @@ impl Trainer {
             let Some(mut readback) = self.idle_snapshot.take() else { return false };
             self.submit_snapshot(gpu, &mut readback);
             self.agenda.pop_front();
-            self.in_flight.push_back(InFlight { job, readback, submitted: Instant::now() });
+            self.sent(job, readback);
             return true;
         }
         let Some(readback) = self.idle.pop() else { return false };
@@ -66,7 +67,7 @@ impl Trainer {
         let bytes = self.copy_ring(&mut encoder, &readback, self.plan.buffers.ring, first, count);
         gpu.queue.submit([encoder.finish()]);
         readback.map(bytes);
-        self.in_flight.push_back(InFlight { job: Job::Steps { first, count }, readback, submitted: Instant::now() });
+        self.sent(Job::Steps { first, count }, readback);
         self.submitted = first + count;
         let (done, setup) = (self.submitted, &self.setup);
         let (end, checkpoint) = (done == setup.steps, done.is_multiple_of(setup.checkpoint_every.max(1)));
@@ -86,7 +87,10 @@ impl Trainer {
             let steps = step..step + bytes / (16 * lanes);
             step = steps.end;
             let entries: Vec<[f32; 4]> = steps
-                .flat_map(|step| self.setup.lanes.iter().map(move |lane| lane.optimizer.scheduled(step)))
+                .flat_map(|step| {
+                    let lanes = self.optimizers.iter().zip(&self.moments_since);
+                    lanes.map(move |(optimizer, since)| optimizer.scheduled(step, *since))
+                })
                 .collect();
             gpu.queue.write_buffer(buffer, offset, bytemuck::cast_slice(&entries));
         }
@@ -114,7 +118,7 @@ impl Trainer {
             if view == (if whole { View::TrainHead } else { View::Train }) {
                 continue;
             }
-            let count = (self.plan.data.range(view).1.div_ceil(self.setup.batch)) as u64;
+            let count = (self.plan.data.range(view).1.div_ceil(self.plan.eval_batch)) as u64;
             self.agenda.push_back(Job::Evaluate { view, step, first: 0, count, last: true });
         }
     }
@@ -146,8 +150,12 @@ impl Trainer {
         let bytes = self.copy_ring(&mut encoder, &readback, self.plan.buffers.eval_ring, first, count);
         gpu.queue.submit([encoder.finish()]);
         readback.map(bytes);
-        let job = Job::Evaluate { view, step, first, count, last };
-        self.in_flight.push_back(InFlight { job, readback, submitted: Instant::now() });
+        self.sent(Job::Evaluate { view, step, first, count, last }, readback);
+    }
+
+    fn sent(&mut self, job: Job, readback: Readback) {
+        let optimizers = Arc::clone(&self.optimizers);
+        self.in_flight.push_back(InFlight { job, readback, submitted: Instant::now(), optimizers });
     }
 
     pub(super) fn submit_snapshot(&self, gpu: &Gpu, readback: &mut Readback) -> u64 {

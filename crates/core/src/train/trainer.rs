@@ -1,17 +1,18 @@
 //! Replays a plan in chunks: submits what fits a time budget, reads back what has arrived, never waits.
 
-use super::event::{Event, Part, StepMetrics, Trouble};
-use super::slot::Slot;
+use super::event::{Event, Trouble};
 use super::state::{LaneState, Snapshot};
 use super::submit::state_floats;
-use super::work::{InFlight, Job, Record, Tally};
+use super::work::{InFlight, Job, Tally};
 use crate::config::{Augment, Order};
 use crate::data::Dataset;
 use crate::gpu::{BufferId, Family, Gpu, Program, Readback, Recording};
 use crate::model::Model;
+use crate::optim::Optimizer;
 use crate::plan::{DeviceData, Lane, Plan, RECORD_BYTES, RING, Request, Segment};
 use crate::{Error, Result};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use web_time::{Duration, Instant};
 
 /// What to train, and how often to look.
@@ -43,11 +44,15 @@ pub struct Setup {
 #[derive(Debug)]
 pub struct Trainer {
     pub(super) setup: Setup,
+    /// Those of the setup, for what is on its way: they may change before it arrives.
+    pub(super) optimizers: Arc<[Optimizer]>,
+    /// The step that each lane's moments were zero at.
+    pub(super) moments_since: Vec<u64>,
     pub(super) plan: Plan,
     pub(super) program: Program,
     pub(super) classes: usize,
     /// Steps that were done before this trainer.
-    start: u64,
+    pub(super) start: u64,
     /// Steps submitted.
     pub(super) submitted: u64,
     /// Work that comes before the next step.
@@ -85,8 +90,6 @@ impl Trainer {
         let plan = Self::plan(model, data, &setup, gpu.family(), gpu.max_binding())?;
         let program = Program::new(gpu, &plan.recording, &plan.dispatches()).await?;
         plan.data_buffers.upload(gpu, &program, &plan.data, data);
-        let hyper: Vec<f32> = setup.lanes.iter().flat_map(|lane| lane.optimizer.hyper(setup.label_smoothing)).collect();
-        program.write(gpu, plan.buffers.hyper, bytemuck::cast_slice(&hyper));
         let seeds: Vec<u32> = setup.lanes.iter().map(|lane| lane.seed).collect();
         program.write(gpu, plan.buffers.seeds, bytemuck::cast_slice(&seeds));
         if let Some(layout) = plan.buffers.layout {
@@ -114,11 +117,14 @@ impl Trainer {
             allowed: u64::MAX,
             stopped: false,
             finished: false,
+            optimizers: setup.lanes.iter().map(|lane| lane.optimizer.clone()).collect(),
+            moments_since: vec![0; lanes],
             setup,
             plan,
             program,
         };
         trainer.set_state(gpu, model, start)?;
+        trainer.write_hyper(gpu);
         if start.is_none_or(|snapshot| snapshot.step == 0) {
             trainer.schedule_evaluation(0, trainer.setup.steps == 0);
             if trainer.setup.steps == 0 {
@@ -232,34 +238,6 @@ impl Trainer {
         &self.setup
     }
 
-    /// Steps submitted so far, `start`'s included: what lies in the arenas when all that was submitted is done.
-    pub fn submitted(&self) -> u64 {
-        self.submitted
-    }
-
-    /// Where the weights and running statistics of `lane` lie on the device.
-    pub fn slot(&self, lane: usize) -> Slot<'_> {
-        self.slot_in(self.plan.buffers.weights, lane)
-    }
-
-    /// Where w + e of the last step submitted lies (w before that step; with `m` groups, e of the last one); `None` where
-    /// `lane` does not climb, and before the first step of this trainer. The running statistics are those of
-    /// [`Trainer::slot`].
-    pub fn ascent_slot(&self, lane: usize) -> Option<Slot<'_>> {
-        let ascent = self.plan.buffers.ascent.filter(|_| self.plan.climbs[lane] && self.submitted > self.start)?;
-        Some(self.slot_in(ascent, lane))
-    }
-
-    fn slot_in(&self, weights: BufferId, lane: usize) -> Slot<'_> {
-        let crate::model::Sizes { parameters, running, .. } = self.plan.sizes;
-        Slot {
-            weights: self.program.buffer(weights),
-            weights_offset: (4 * parameters * lane) as u64,
-            running: self.program.buffer(self.plan.buffers.running),
-            running_offset: (4 * running * lane) as u64,
-        }
-    }
-
     /// Steps a second by the last chunks, once some have come back.
     pub fn steps_per_second(&self) -> Option<f64> {
         self.step_seconds.map(|s| 1.0 / s)
@@ -286,25 +264,6 @@ impl Trainer {
             events.push(Event::Finished);
         }
         Ok(events)
-    }
-
-    /// Lets [`Trainer::tick`] submit at most `steps` further steps from now on. With 0 training rests: what is on its way, and
-    /// evaluations and checkpoints that are due or asked for, are still told. `u64::MAX`, as at the start, sets no limit.
-    pub fn allow(&mut self, steps: u64) {
-        self.allowed = self.submitted.saturating_add(steps);
-    }
-
-    /// Whether nothing is on its way and nothing but steps is left to submit.
-    pub fn is_idle(&self) -> bool {
-        self.in_flight.is_empty() && self.agenda.is_empty()
-    }
-
-    /// Asks for an evaluation at the next step boundary, beside those of `eval_every`.
-    pub fn evaluate_soon(&mut self) {
-        let step = self.submitted;
-        if !self.agenda.iter().any(|job| matches!(job, Job::Evaluate { step: due, .. } if *due == step)) {
-            self.schedule_evaluation(step, step == self.setup.steps);
-        }
     }
 
     /// Submits no further step: what was submitted, and the evaluations that are due there, are still told, then the
@@ -365,87 +324,8 @@ impl Trainer {
         for (i, buffer) in self.plan.buffers.moments.iter().enumerate() {
             write(*buffer, &|state| state.moments.get(i));
         }
+        let fresh = |state: &LaneState| if state.moments.is_empty() { self.start } else { 0 };
+        self.moments_since = start.lanes.iter().map(fresh).collect();
         Ok(())
-    }
-
-    /// Turns what a submission brought back into events.
-    fn arrived(&mut self, work: InFlight, bytes: &[u8], events: &mut Vec<Event>) {
-        let now = Instant::now();
-        let busy = now - self.last_arrival.map_or(work.submitted, |last| last.max(work.submitted));
-        self.last_arrival = Some(now);
-        let smooth = |old: &mut Option<f64>, count: u64| {
-            let new = busy.as_secs_f64() / count as f64;
-            *old = Some(old.map_or(new, |old| 0.5 * (old + new)));
-        };
-        let lanes = self.setup.lanes.len();
-        match work.job {
-            Job::Snapshot { step } => {
-                events.push(Event::Checkpoint(Box::new(self.parse_snapshot(step, bytes))));
-                self.idle_snapshot = Some(work.readback);
-                return;
-            }
-            Job::Steps { first, count } => {
-                smooth(&mut self.step_seconds, count);
-                let records: Vec<Record> = bytes.chunks_exact(RECORD_BYTES).map(bytemuck::pod_read_unaligned).collect();
-                for (i, record) in records.iter().enumerate() {
-                    let (step, lane) = (first + (i / lanes) as u64, i % lanes);
-                    if step.is_multiple_of(self.setup.log_every.max(1)) {
-                        self.logged(step, lane, record, events);
-                    }
-                }
-            }
-            Job::Evaluate { view, step, count, last, .. } => {
-                smooth(&mut self.batch_seconds, count);
-                let records = bytes.chunks_exact(RECORD_BYTES).map(bytemuck::pod_read_unaligned::<Record>);
-                for (i, record) in records.enumerate() {
-                    self.tallies[i % lanes].add(&record);
-                }
-                if last {
-                    for lane in 0..lanes {
-                        let evaluations = std::mem::take(&mut self.tallies[lane]).evaluations(lane, step, view);
-                        self.look_for_collapse(&evaluations, events);
-                        events.extend(evaluations.into_iter().map(Event::Evaluation));
-                    }
-                }
-            }
-        }
-        self.idle.push(work.readback);
-    }
-
-    fn logged(&mut self, step: u64, lane: usize, record: &Record, events: &mut Vec<Event>) {
-        let [loss, correct, _, count] = record.sums();
-        let metrics = StepMetrics {
-            lane,
-            step,
-            loss: loss / count,
-            sam_loss: self.plan.climbs[lane].then_some(record.ascent_loss / count),
-            accuracy: correct / count,
-            grad_norm: record.grad_norm,
-            lr: self.setup.lanes[lane].optimizer.schedule.lr(step),
-            rho: self.setup.lanes[lane].optimizer.ascent.rho,
-        };
-        events.push(Event::Step(metrics));
-        if !(metrics.loss.is_finite() && metrics.grad_norm.is_finite()) {
-            self.trouble(lane, step, Trouble::Diverged, events);
-        }
-    }
-
-    /// A lane is collapsed when its test loss is ln(classes) and its accuracy that of chance, twice in a row or at the end.
-    fn look_for_collapse(&mut self, evaluations: &[super::Evaluation], events: &mut Vec<Event>) {
-        for e in evaluations.iter().filter(|e| e.part == Part::Test && e.step > 0) {
-            let uniform = (self.classes as f32).ln();
-            let looks = (e.loss - uniform).abs() < 5e-3 * uniform && e.accuracy < 1.5 / self.classes as f32;
-            let looked = std::mem::replace(&mut self.suspects[e.lane], looks.then_some(e.step));
-            if looks && (looked.is_some_and(|step| step < e.step) || e.step == self.setup.steps) {
-                self.trouble(e.lane, e.step, Trouble::Collapsed, events);
-            }
-        }
-    }
-
-    fn trouble(&mut self, lane: usize, step: u64, trouble: Trouble, events: &mut Vec<Event>) {
-        if !self.told[lane].contains(&trouble) {
-            self.told[lane].push(trouble);
-            events.push(Event::Trouble { lane, step, trouble });
-        }
     }
 }

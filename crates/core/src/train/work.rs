@@ -2,7 +2,9 @@
 
 use super::event::{Evaluation, Part};
 use crate::gpu::Readback;
+use crate::optim::Optimizer;
 use crate::plan::{RECORD_BYTES, RING, View};
+use std::sync::Arc;
 use web_time::Instant;
 
 /// A submission that has not come back.
@@ -11,6 +13,8 @@ pub(super) struct InFlight {
     pub(super) job: Job,
     pub(super) readback: Readback,
     pub(super) submitted: Instant,
+    /// What its steps are done with.
+    pub(super) optimizers: Arc<[Optimizer]>,
 }
 
 /// What a submission does.

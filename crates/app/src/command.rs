@@ -1,0 +1,273 @@
+//! Every action there is, by name. Menu, keys, palette, tests and the page's script all come here.
+
+use crate::state::{Axis, Layer, PlaneKind};
+use egui::{Key, KeyboardShortcut, Modifiers};
+
+/// An action.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Trains on.
+    Play,
+    /// Rests.
+    Pause,
+    /// One or the other.
+    TogglePlay,
+    /// One step of all lanes, then rests.
+    Step,
+    /// From the same start again.
+    Restart,
+    /// One SAM step, slowly.
+    SlowMotion,
+    /// Changes a setting: key and value as the URL has them.
+    Set(String, String),
+    /// Gives a setting its default.
+    Reset(String),
+    /// A named configuration.
+    Preset(String),
+    /// Another seed, by chance.
+    Dice,
+    /// Looks at a side: 0 left, 1 right; again for both.
+    Focus(usize),
+    /// The plane of the surface.
+    Plane(PlaneKind),
+    /// Contour map or landscape.
+    ToggleContour,
+    /// Height by the logarithm of the loss, or by the loss.
+    ToggleLogHeight,
+    /// The camera as it was.
+    ResetCamera,
+    /// Turns the camera: degrees to the right and up.
+    Orbit(f32, f32),
+    /// Zooms by this factor.
+    Zoom(f32),
+    /// What the curves are over.
+    Axis(Axis),
+    /// How much curves are smoothed, 0 to 0.99.
+    Smoothing(f32),
+    /// Looks back at a step; nothing for the present.
+    Scrub(Option<u64>),
+    /// Shows test points, or not.
+    ToggleTestPoints,
+    /// Adds a training point: place and class.
+    AddPoint([f32; 2], u16),
+    /// Moves training point i.
+    MovePoint(usize, [f32; 2]),
+    /// Takes training point i away.
+    RemovePoint(usize),
+    /// Forgets all changes of points.
+    ClearEdits,
+    /// Opens or closes what lies over the panels.
+    Layer(Layer),
+    /// Closes the topmost of them.
+    Close,
+    /// Copies the link to what is on screen.
+    CopyLink,
+    /// Saves a file: config, checkpoint, csv or png.
+    Export(String),
+    /// Asks for a file to open.
+    Open,
+    /// Dark, light, or as the system has it.
+    NextTheme,
+    /// Copies the command line that does the same.
+    CopyCommandLine,
+}
+
+/// What a command is called and how it is reached.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// Its name in scripts and URLs.
+    pub name: &'static str,
+    /// What menu and palette call it.
+    pub title: &'static str,
+    /// Its key.
+    pub key: Option<KeyboardShortcut>,
+    /// What its argument is, where it takes one.
+    pub argument: Option<&'static str>,
+    /// The arguments that the palette offers.
+    pub offered: &'static [&'static str],
+}
+
+const fn plain(name: &'static str, title: &'static str, key: Option<Key>) -> Spec {
+    let key = match key {
+        Some(key) => Some(KeyboardShortcut::new(Modifiers::NONE, key)),
+        None => None,
+    };
+    Spec { name, title, key, argument: None, offered: &[] }
+}
+
+const fn with(
+    name: &'static str,
+    title: &'static str,
+    argument: &'static str,
+    offered: &'static [&'static str],
+) -> Spec {
+    Spec { name, title, key: None, argument: Some(argument), offered }
+}
+
+/// All of them, in the order of the palette.
+pub const COMMANDS: &[Spec] = &[
+    plain("toggle-play", "Play or pause", Some(Key::Space)),
+    plain("play", "Play", None),
+    plain("pause", "Pause", None),
+    plain("step", "One step", Some(Key::S)),
+    plain("restart", "Restart from the same start", Some(Key::R)),
+    plain("slow-motion", "Slow motion: one SAM step", Some(Key::M)),
+    plain("dice", "Another seed", Some(Key::D)),
+    with("preset", "Preset", "name", &["sam-wins", "no-difference", "sam-loses"]),
+    with("set", "Set", "key=value", &[]),
+    with("reset", "Default of", "key", &[]),
+    with("focus", "Look at side", "left or right", &["left", "right"]),
+    with("plane", "Plane of the surface", "points, random or pca", &["points", "random", "pca"]),
+    plain("contour", "Contour map or landscape", Some(Key::C)),
+    plain("log-height", "Height: logarithm or plain", Some(Key::L)),
+    plain("reset-camera", "Camera as it was", Some(Key::Num0)),
+    with("orbit", "Turn the landscape", "degrees,degrees", &["-15,0", "15,0", "0,10", "0,-10"]),
+    with("zoom", "Zoom the landscape", "factor", &["1.25", "0.8"]),
+    with("axis", "Curves over", "steps, gradients or seconds", &["steps", "gradients", "seconds"]),
+    with("smoothing", "Smoothing of curves", "0 to 0.99", &["0", "0.6", "0.9"]),
+    with("scrub", "Look back at step", "step, or nothing for the present", &[""]),
+    plain("test-points", "Test points on or off", Some(Key::T)),
+    with("add-point", "Add a training point", "x,y,class", &[]),
+    with("move-point", "Move a training point", "index,x,y", &[]),
+    with("remove-point", "Remove a training point", "index", &[]),
+    plain("clear-edits", "Points as they were", None),
+    with(
+        "show",
+        "Show",
+        "settings, map, examples, runs, table or about",
+        &["settings", "map", "examples", "runs", "table", "about"],
+    ),
+    Spec {
+        name: "palette",
+        title: "All commands",
+        key: Some(KeyboardShortcut::new(Modifiers::COMMAND, Key::K)),
+        argument: None,
+        offered: &[],
+    },
+    plain("keys", "Keys", Some(Key::Questionmark)),
+    plain("close", "Close", Some(Key::Escape)),
+    plain("copy-link", "Copy the link to this", Some(Key::U)),
+    with("export", "Save", "config, checkpoint, csv or png", &["config", "checkpoint", "csv", "png"]),
+    plain("open", "Open a file", Some(Key::O)),
+    plain("command-line", "Copy the command line that does the same", None),
+    plain("theme", "Dark, light or as the system", None),
+];
+
+impl Command {
+    /// The command of this name.
+    ///
+    /// # Errors
+    /// A sentence that says which commands there are, or what the argument should be.
+    pub fn parse(name: &str, argument: &str) -> Result<Self, String> {
+        let argument = argument.trim();
+        let Some(spec) = COMMANDS.iter().find(|spec| spec.name == name) else {
+            let names: Vec<&str> = COMMANDS.iter().map(|spec| spec.name).collect();
+            return Err(format!("there is no command '{name}'; there are {}.", names.join(", ")));
+        };
+        let wrong = || {
+            let hint = spec.argument.unwrap_or("nothing");
+            format!("{name} takes {hint}, and got '{argument}'.")
+        };
+        if spec.argument.is_none() && !argument.is_empty() {
+            return Err(wrong());
+        }
+        let numbers = |count: usize| -> Result<Vec<f32>, String> {
+            let list: Result<Vec<f32>, _> = argument.split(',').map(|n| n.trim().parse()).collect();
+            list.ok().filter(|l| l.len() == count && l.iter().all(|n: &f32| n.is_finite())).ok_or_else(wrong)
+        };
+        let index = |n: f32| (n >= 0.0 && n.fract() == 0.0).then_some(n as usize).ok_or_else(wrong);
+        Ok(match name {
+            "toggle-play" => Self::TogglePlay,
+            "play" => Self::Play,
+            "pause" => Self::Pause,
+            "step" => Self::Step,
+            "restart" => Self::Restart,
+            "slow-motion" => Self::SlowMotion,
+            "dice" => Self::Dice,
+            "preset" => Self::Preset(argument.into()),
+            "set" => {
+                let (key, value) = argument.split_once('=').ok_or_else(wrong)?;
+                Self::Set(key.trim().replace('-', "_"), value.trim().into())
+            }
+            "reset" => Self::Reset(argument.replace('-', "_")),
+            "focus" => Self::Focus(match argument {
+                "left" | "0" => 0,
+                "right" | "1" => 1,
+                _ => return Err(wrong()),
+            }),
+            "plane" => Self::Plane(PlaneKind::parse(argument).ok_or_else(wrong)?),
+            "contour" => Self::ToggleContour,
+            "log-height" => Self::ToggleLogHeight,
+            "reset-camera" => Self::ResetCamera,
+            "orbit" => {
+                let n = numbers(2)?;
+                Self::Orbit(n[0], n[1])
+            }
+            "zoom" => Self::Zoom(numbers(1)?[0].clamp(0.1, 10.0)),
+            "axis" => Self::Axis(Axis::parse(argument).ok_or_else(wrong)?),
+            "smoothing" => Self::Smoothing(numbers(1)?[0].clamp(0.0, 0.99)),
+            "scrub" if argument.is_empty() => Self::Scrub(None),
+            "scrub" => Self::Scrub(Some(argument.parse().map_err(|_| wrong())?)),
+            "test-points" => Self::ToggleTestPoints,
+            "add-point" => {
+                let n = numbers(3)?;
+                Self::AddPoint([n[0], n[1]], index(n[2])? as u16)
+            }
+            "move-point" => {
+                let n = numbers(3)?;
+                Self::MovePoint(index(n[0])?, [n[1], n[2]])
+            }
+            "remove-point" => Self::RemovePoint(index(numbers(1)?[0])?),
+            "clear-edits" => Self::ClearEdits,
+            "show" => Self::Layer(Layer::parse(argument).ok_or_else(wrong)?),
+            "palette" => Self::Layer(Layer::Palette),
+            "keys" => Self::Layer(Layer::Keys),
+            "close" => Self::Close,
+            "copy-link" => Self::CopyLink,
+            "export" if ["config", "checkpoint", "csv", "png"].contains(&argument) => Self::Export(argument.into()),
+            "open" => Self::Open,
+            "command-line" => Self::CopyCommandLine,
+            "theme" => Self::NextTheme,
+            _ => return Err(wrong()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_can_be_called_by_name() {
+        for spec in COMMANDS {
+            let argument = match spec.name {
+                "set" => "rho=0.1",
+                "reset" => "rho",
+                "add-point" | "move-point" => "1,0.5,0",
+                "remove-point" => "1",
+                _ => spec.offered.first().copied().unwrap_or_default(),
+            };
+            Command::parse(spec.name, argument).unwrap();
+        }
+    }
+
+    #[test]
+    fn names_and_keys_are_one_each() {
+        for (i, spec) in COMMANDS.iter().enumerate() {
+            for other in &COMMANDS[..i] {
+                assert_ne!(spec.name, other.name);
+                assert!(spec.key.is_none() || spec.key != other.key, "{} and {}", spec.name, other.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_explained() {
+        assert!(Command::parse("fly", "").unwrap_err().contains("there are toggle-play, play"));
+        for (name, argument) in
+            [("play", "now"), ("plane", "x"), ("add-point", "1,2"), ("add-point", "nan,0,0"), ("zoom", "")]
+        {
+            assert!(Command::parse(name, argument).unwrap_err().contains("takes"), "{name} {argument}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The duel: two (or more) optimizers, each with one or several seeds, trained side by side as lanes of one trainer.
+
+use super::{SNAPSHOT_EVERY, Start};
+use crate::state::Edit;
+use lowland::config::{Command, Config};
+use lowland::data::{Dataset, Inputs};
+use lowland::gpu::Gpu;
+use lowland::model::Model;
+use lowland::optim::Optimizer;
+use lowland::train::{Event, Setup, Slot, Snapshot, Trainer};
+use lowland::{Error, Result};
+use std::rc::Rc;
+use web_time::{Duration, Instant};
+
+/// One of the optimizers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Side {
+    /// Its label.
+    pub label: String,
+    /// Its first lane; one for each seed follows.
+    pub first: usize,
+    /// Gradient evaluations a step.
+    pub gradients: u32,
+    /// Radius of its ascent, 0 for none.
+    pub rho: f32,
+}
+
+/// What is trained.
+#[derive(Debug)]
+pub struct Duel {
+    gpu: Rc<Gpu>,
+    start: Start,
+    data: Rc<Dataset>,
+    model: Rc<Model>,
+    trainer: Trainer,
+    /// SGD with SAM's compute: it takes two steps for each of the others.
+    double: Option<Trainer>,
+    sides: Vec<Side>,
+    fetched: Option<Instant>,
+}
+
+/// Steps of a duel without an end.
+const ENDLESS: u64 = 1 << 30;
+
+impl Duel {
+    /// Prepares what `start` asks for; from the weights of `snapshot`, where there is one, which the lanes of `before` had.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for anything that cannot be trained, [`Error::Run`] where the device refuses.
+    pub async fn new(
+        gpu: Rc<Gpu>,
+        start: Start,
+        snapshot: Option<Rc<Snapshot>>,
+        before: Option<Setup>,
+    ) -> Result<Self> {
+        let mut data = lowland::data::load(&start.config)?;
+        edit(&mut data, &start.edits)?;
+        let model = start.config.model(data.shape, data.classes)?;
+        let config = prepared(&start.config, &data);
+        let mut setups = config.setups(&config.lanes(Command::Compare)?, &data, &model)?;
+        if setups.len() > 2 || setups.len() == 2 && !config.equal_compute {
+            return Err(Error::input(
+                "the two sides differ in batch, m, length or label smoothing; the app trains both on the same batches. \
+                 `lowland compare` trains such lanes one after the other.",
+            ));
+        }
+        let double = (setups.len() == 2).then(|| setups.remove(1));
+        let setup = setups.remove(0);
+        let sides = sides(&setup);
+        if sides.len() < 2 {
+            return Err(Error::input("a duel needs two optimizers, for instance optimizer=sgd,sam."));
+        }
+        let from = match (&snapshot, &before) {
+            (Some(snapshot), Some(before)) => Some(Snapshot::clone(snapshot).for_setup(before, &setup)),
+            (snapshot, _) => snapshot.as_deref().cloned(),
+        };
+        let trainer = Trainer::new(&gpu, &model, &data, setup, from.as_ref()).await?;
+        let double = match double {
+            Some(setup) => Some(Trainer::new(&gpu, &model, &data, setup, None).await?),
+            None => None,
+        };
+        let (data, model) = (Rc::new(data), Rc::new(model));
+        Ok(Self { gpu, start, data, model, trainer, double, sides, fetched: None })
+    }
+
+    /// What it was made from.
+    pub fn start(&self) -> &Start {
+        &self.start
+    }
+
+    /// The data set.
+    pub fn data(&self) -> &Rc<Dataset> {
+        &self.data
+    }
+
+    /// The network.
+    pub fn model(&self) -> &Rc<Model> {
+        &self.model
+    }
+
+    /// The optimizers; the first two are the left and the right side.
+    pub fn sides(&self) -> &[Side] {
+        &self.sides
+    }
+
+    /// Seeds of each side.
+    pub fn seeds(&self) -> usize {
+        self.start.config.seeds as usize
+    }
+
+    /// Label, seed and gradient evaluations a step of every lane, those with double compute last.
+    pub fn lanes(&self) -> Vec<(String, u32, u32)> {
+        let trainers = [Some(&self.trainer), self.double.as_ref()];
+        let lanes = trainers.into_iter().flatten().flat_map(|trainer| &trainer.setup().lanes);
+        lanes.map(|lane| (lane.label.clone(), lane.seed, lane.optimizer.gradients_per_step())).collect()
+    }
+
+    /// The label of a lane.
+    pub fn label(&self, lane: usize) -> String {
+        self.lanes().into_iter().nth(lane).map_or_else(String::new, |(label, ..)| label.to_uppercase())
+    }
+
+    /// Steps submitted.
+    pub fn submitted(&self) -> u64 {
+        self.trainer.submitted()
+    }
+
+    /// Steps a second of one lane.
+    pub fn steps_per_second(&self) -> Option<f64> {
+        self.trainer.steps_per_second()
+    }
+
+    /// Where the weights of side `side` with the first seed lie.
+    pub fn slot(&self, side: usize) -> Slot<'_> {
+        self.trainer.slot(self.sides.get(side).map_or(0, |side| side.first))
+    }
+
+    /// Where its w + e lies, if it climbs.
+    pub fn ascent_slot(&self, side: usize) -> Option<Slot<'_>> {
+        self.sides.get(side).and_then(|side| self.trainer.ascent_slot(side.first))
+    }
+
+    /// The trainer of the sides.
+    pub fn trainer(&self) -> &Trainer {
+        &self.trainer
+    }
+
+    /// Bytes on the device.
+    pub fn gpu_bytes(&self) -> u64 {
+        self.trainer.gpu_bytes() + self.double.as_ref().map_or(0, Trainer::gpu_bytes)
+    }
+
+    /// Takes the numbers of `config` into the next steps; false where that takes a new plan.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for numbers that cannot be.
+    pub fn retune(&mut self, config: &Config) -> Result<bool> {
+        let prepared = prepared(config, &self.data);
+        let setups = prepared.setups(&prepared.lanes(Command::Compare)?, &self.data, &self.model)?;
+        let optimizers =
+            |setup: &Setup| -> Vec<Optimizer> { setup.lanes.iter().map(|l| l.optimizer.clone()).collect() };
+        let trainers = [Some(&mut self.trainer), self.double.as_mut()];
+        for (setup, trainer) in setups.iter().zip(trainers.into_iter().flatten()) {
+            let optimizers = optimizers(setup);
+            if !trainer.can_retune(&optimizers) {
+                return Ok(false);
+            }
+            trainer.retune(&self.gpu, &optimizers)?;
+        }
+        self.start.config = config.clone();
+        self.sides = sides(self.trainer.setup());
+        Ok(true)
+    }
+
+    /// Submits up to `steps` steps in chunks of `budget`, and returns what has arrived. `fetch` asks for the state of all
+    /// lanes, which comes now and then by itself.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where the device is lost.
+    pub fn tick(&mut self, steps: u64, budget: Duration, fetch: bool) -> Result<Vec<Event>> {
+        let due = self.fetched.is_none_or(|last| last.elapsed() > SNAPSHOT_EVERY);
+        if due || fetch && self.fetched.is_none_or(|last| last.elapsed() > Duration::from_millis(500)) {
+            self.trainer.checkpoint_soon();
+            self.fetched = Some(Instant::now());
+        }
+        self.trainer.allow(steps);
+        let mut events = self.trainer.tick(&self.gpu, budget)?;
+        if let Some(double) = &mut self.double {
+            let lanes = self.trainer.setup().lanes.len();
+            double.allow((2 * self.trainer.submitted()).saturating_sub(double.submitted()));
+            for mut event in double.tick(&self.gpu, budget / 2)? {
+                match &mut event {
+                    Event::Step(metrics) => metrics.lane += lanes,
+                    Event::Evaluation(e) => e.lane += lanes,
+                    Event::Trouble { lane, .. } => *lane += lanes,
+                    Event::Checkpoint(_) | Event::Finished => continue,
+                }
+                events.push(event);
+            }
+        }
+        Ok(events)
+    }
+}
+
+/// The configuration with what the app decides: how often to look, and no end where none is asked for.
+fn prepared(config: &Config, data: &Dataset) -> Config {
+    let points = data.shape.len() <= 2;
+    let steps = config.steps.or(if config.epochs.is_some() { None } else { Some(ENDLESS) });
+    Config {
+        steps,
+        eval_every: config.eval_every.or(points.then_some(50)),
+        log_every: config.log_every.max(if points { 10 } else { 1 }),
+        checkpoint_every: Some(ENDLESS),
+        ..config.clone()
+    }
+}
+
+fn sides(setup: &Setup) -> Vec<Side> {
+    let mut sides: Vec<Side> = Vec::new();
+    for (i, lane) in setup.lanes.iter().enumerate() {
+        if sides.last().is_none_or(|side| side.label != lane.label) {
+            let (gradients, rho) = (lane.optimizer.gradients_per_step(), lane.optimizer.ascent.rho);
+            sides.push(Side { label: lane.label.clone(), first: i, gradients, rho });
+        }
+    }
+    sides
+}
+
+/// Changes the training points.
+fn edit(data: &mut Dataset, edits: &[Edit]) -> Result<()> {
+    if edits.is_empty() {
+        return Ok(());
+    }
+    let (classes, size) = (data.classes, data.shape.len());
+    let train = &mut data.train;
+    let Inputs::Floats(inputs) = &mut train.inputs else {
+        return Err(Error::input("only points can be edited."));
+    };
+    if size != 2 {
+        return Err(Error::input("only points of two coordinates can be edited."));
+    }
+    for edit in edits {
+        match *edit {
+            Edit::Add(place, class) if usize::from(class) < classes => {
+                inputs.extend(place);
+                train.labels.push(class);
+                if !train.flipped.is_empty() {
+                    train.flipped.push(false);
+                }
+            }
+            Edit::Move(i, place) if i < train.labels.len() => inputs[2 * i..2 * i + 2].copy_from_slice(&place),
+            Edit::Remove(i) if i < train.labels.len() && train.labels.len() > 1 => {
+                inputs.drain(2 * i..2 * i + 2);
+                train.labels.remove(i);
+                if !train.flipped.is_empty() {
+                    train.flipped.remove(i);
+                }
+            }
+            _ => return Err(Error::input("a point that is edited is not there.")),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,311 @@
+//! What is on the device: the duel that is trained, and the pictures of it.
+
+mod boundary;
+mod duel;
+mod job;
+mod picture;
+
+pub use boundary::{ASPECT, Boundary, Moment, Source};
+pub use duel::{Duel, Side};
+pub use job::Job;
+pub use picture::{FORMAT, Picture};
+
+use crate::settings::{self, Change};
+use crate::state::{Edit, State};
+use egui_wgpu::RenderState;
+use lowland::config::Config;
+use lowland::gpu::Gpu;
+use lowland::train::{Event, Snapshot, Trouble};
+use lowland::{Error, Result};
+use std::rc::Rc;
+use web_time::{Duration, Instant};
+
+/// A configuration and the changes of its training points.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// What to train.
+    pub config: Config,
+    /// Changes of its training points, in order.
+    pub edits: Vec<Edit>,
+}
+
+/// The device and what lives on it.
+pub struct Engine {
+    render: RenderState,
+    gpu: Rc<Gpu>,
+    duel: Option<Duel>,
+    boundary: Option<Boundary>,
+    next: Option<Next>,
+    /// What was asked for last, whether it is there yet or not.
+    asked: Option<Start>,
+    /// The newest state of all lanes that came back.
+    snapshot: Option<Rc<Snapshot>>,
+    pace: Pace,
+    /// When the device was lost.
+    lost: bool,
+}
+
+/// A duel in preparation; the one before goes on meanwhile.
+#[derive(Debug)]
+enum Next {
+    /// Its start has to come back from the device first.
+    Snapshot(Start),
+    /// It is being built.
+    Build { job: Job<Result<Duel>>, change: Change, start: Start },
+}
+
+/// How long the device may work for a frame, so that frames keep coming.
+#[derive(Debug)]
+struct Pace {
+    /// Seconds a frame should take.
+    target: f64,
+    /// Seconds of work in a chunk.
+    budget: f64,
+    frames_per_second: f64,
+    last: Option<Instant>,
+}
+
+/// How often a state is fetched to go on from after a crash or a lost device.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(4);
+
+impl Engine {
+    /// An engine on egui's device. `software` says whether it computes on the CPU, where the adapter does not know.
+    pub fn new(render: RenderState, software: Option<bool>) -> Self {
+        let mut info = render.adapter.get_info();
+        if software == Some(true) {
+            info.device_type = wgpu::DeviceType::Cpu;
+        }
+        let gpu = Gpu::from_parts(info, render.device.clone(), render.queue.clone(), None);
+        let target = if gpu.is_software() { 0.08 } else { 1.0 / 60.0 };
+        let pace = Pace { target, budget: 0.2 * target, frames_per_second: 0.0, last: None };
+        let gpu = Rc::new(gpu);
+        Self { render, gpu, duel: None, boundary: None, next: None, asked: None, snapshot: None, pace, lost: false }
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Rc<Gpu> {
+        &self.gpu
+    }
+
+    /// egui's side of the device.
+    pub fn render(&self) -> &RenderState {
+        &self.render
+    }
+
+    /// What is trained, once the first is there.
+    pub fn duel(&self) -> Option<&Duel> {
+        self.duel.as_ref()
+    }
+
+    /// The pictures of the decision, of 2-D data.
+    pub fn boundary(&self) -> Option<&Boundary> {
+        self.boundary.as_ref()
+    }
+
+    /// The newest state that came back from the device.
+    pub fn snapshot(&self) -> Option<&Rc<Snapshot>> {
+        self.snapshot.as_ref()
+    }
+
+    /// Whether another duel is being prepared.
+    pub fn is_preparing(&self) -> bool {
+        self.next.is_some()
+    }
+
+    /// Whether the device is gone, and everything on it.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Frames a second, of the last ones.
+    pub fn frames_per_second(&self) -> f64 {
+        self.pace.frames_per_second
+    }
+
+    /// How long until the next frame is wanted while training.
+    pub fn frame_interval(&self) -> Duration {
+        Duration::from_secs_f64(if self.gpu.is_software() { 0.5 * self.pace.target } else { 0.0 })
+    }
+
+    /// Bytes on the device.
+    pub fn gpu_bytes(&self) -> u64 {
+        self.duel.as_ref().map_or(0, Duel::gpu_bytes) + self.boundary.as_ref().map_or(0, Boundary::gpu_bytes)
+    }
+
+    /// Goes from what is trained to what `state` asks for, by the least that is needed.
+    pub fn apply(&mut self, state: &mut State) {
+        let start = Start { config: state.config.clone(), edits: state.edits.clone() };
+        let Some(before) = self.asked.replace(start.clone()) else {
+            self.build(start, Change::Restart, None);
+            return;
+        };
+        if before == start {
+            return;
+        }
+        let change = match settings::change(&before.config, &start.config) {
+            Some(Change::Restart) => Change::Restart,
+            Some(Change::Live) if before.edits == start.edits && self.next.is_none() => Change::Live,
+            _ => Change::Rebuild,
+        };
+        match (change, &mut self.duel) {
+            (Change::Restart, _) | (_, None) => self.build(start, Change::Restart, None),
+            (Change::Rebuild, Some(_)) => self.next = Some(Next::Snapshot(start)),
+            (Change::Live, Some(duel)) => match duel.retune(&start.config) {
+                Ok(true) => {}
+                Ok(false) => self.next = Some(Next::Snapshot(start)),
+                Err(error) => self.refuse(state, &error),
+            },
+        }
+    }
+
+    /// The same from its beginning.
+    pub fn restart(&mut self, state: &State) {
+        let start = Start { config: state.config.clone(), edits: state.edits.clone() };
+        self.asked = Some(start.clone());
+        self.build(start, Change::Restart, None);
+    }
+
+    /// From a state that was kept.
+    pub fn resume(&mut self, state: &State, snapshot: Rc<Snapshot>) {
+        let start = Start { config: state.config.clone(), edits: state.edits.clone() };
+        self.asked = Some(start.clone());
+        self.build(start, Change::Rebuild, Some(snapshot));
+    }
+
+    fn build(&mut self, start: Start, change: Change, from: Option<Rc<Snapshot>>) {
+        let (gpu, with) = (Rc::clone(&self.gpu), start.clone());
+        let before = self.duel.as_ref().map(|duel| duel.trainer().setup().clone());
+        let job = Job::new(async move { Duel::new(gpu, with, from, before).await });
+        self.next = Some(Next::Build { job, change, start });
+    }
+
+    /// Says why something cannot be trained, and goes on with what is.
+    fn refuse(&mut self, state: &mut State, error: &Error) {
+        state.warn(error.to_string());
+        if let Some(duel) = &self.duel {
+            state.config = duel.start().config.clone();
+            state.edits = duel.start().edits.clone();
+            self.asked = Some(duel.start().clone());
+        }
+    }
+
+    /// Once a frame: trains, draws and measures what fits, and takes what has arrived. Never waits.
+    pub fn tick(&mut self, state: &mut State, theme: egui::Theme) {
+        self.pace.frame();
+        if self.gpu.lost() {
+            self.lost = true;
+            return;
+        }
+        self.prepare(state);
+        if self.next.is_none() {
+            self.apply(state);
+        }
+        let Some(duel) = &mut self.duel else { return };
+        let rests = matches!(self.next, Some(Next::Build { .. })) || state.slow.is_some();
+        let steps = match (rests, state.playing) {
+            (true, _) => 0,
+            (false, true) => u64::MAX,
+            (false, false) => std::mem::take(&mut state.single_steps),
+        };
+        let fetch = self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
+        match duel.tick(steps, Duration::from_secs_f64(self.pace.budget), fetch) {
+            Ok(events) => {
+                if steps == u64::MAX {
+                    state.curves.pass(self.pace.seconds());
+                }
+                events.into_iter().for_each(|event| self.hear(state, event));
+            }
+            Err(error) => {
+                self.lost = self.gpu.lost();
+                if !self.lost {
+                    state.warn(error.to_string());
+                    state.playing = false;
+                }
+                return;
+            }
+        }
+        if let (Some(duel), Some(boundary)) = (&self.duel, &mut self.boundary) {
+            let source = Source::Slots([duel.slot(0), duel.slot(1)]);
+            boundary.tick((&self.render, &self.gpu), Moment::Present(duel.submitted()), source, state, theme);
+        }
+    }
+
+    fn hear(&mut self, state: &mut State, event: Event) {
+        let Some(duel) = &self.duel else { return };
+        match event {
+            Event::Step(metrics) => state.curves.step(metrics.lane, &metrics),
+            Event::Evaluation(e) => {
+                state.curves.evaluation(e.lane, &e);
+            }
+            Event::Checkpoint(snapshot) => self.snapshot = Some(Rc::new(*snapshot)),
+            Event::Trouble { lane, step, trouble } => {
+                let label = duel.label(lane);
+                let advice = match trouble {
+                    Trouble::Diverged => "its loss is no longer a number. A smaller learning rate or rho helps.",
+                    Trouble::Collapsed => {
+                        "it gives every point the same answer. Its rho or learning rate is too large."
+                    }
+                };
+                state.warn(format!("{label} has gone wrong at step {step}: {advice}"));
+            }
+            Event::Finished => state.playing = false,
+        }
+    }
+
+    /// Moves the duel in preparation on.
+    fn prepare(&mut self, state: &mut State) {
+        match self.next.take() {
+            Some(Next::Snapshot(start)) => {
+                let wanted = self.duel.as_ref().map(Duel::submitted);
+                match self.snapshot.clone().filter(|snapshot| Some(snapshot.step) == wanted) {
+                    Some(snapshot) => self.build(start, Change::Rebuild, Some(snapshot)),
+                    None => self.next = Some(Next::Snapshot(start)),
+                }
+            }
+            Some(Next::Build { mut job, change, start }) => match job.poll() {
+                None => self.next = Some(Next::Build { job, change, start }),
+                Some(Ok(duel)) => self.install(state, duel, change),
+                Some(Err(error)) => self.refuse(state, &error),
+            },
+            None => {}
+        }
+    }
+
+    fn install(&mut self, state: &mut State, duel: Duel, change: Change) {
+        if change == Change::Restart || state.curves.lanes().is_empty() {
+            state.curves.begin(duel.lanes());
+            state.scrub = None;
+        }
+        self.snapshot = None;
+        self.boundary = Boundary::new(&self.render, &self.gpu, &duel);
+        self.duel = Some(duel);
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("duel", &self.duel).field("lost", &self.lost).finish_non_exhaustive()
+    }
+}
+
+impl Pace {
+    /// A frame begins.
+    fn frame(&mut self) {
+        let now = Instant::now();
+        let Some(last) = self.last.replace(now) else { return };
+        let seconds = (now - last).as_secs_f64();
+        if seconds > 1.0 {
+            // The window was hidden.
+            return;
+        }
+        let rate = 1.0 / seconds.max(1e-4);
+        self.frames_per_second += 0.1 * (rate - self.frames_per_second);
+        let factor = if seconds > 1.2 * self.target { 0.85 } else { 1.08 };
+        self.budget = (self.budget * factor).clamp(0.02 * self.target, 0.6 * self.target);
+    }
+
+    /// Seconds of the frame before.
+    fn seconds(&self) -> f64 {
+        1.0 / self.frames_per_second.max(1.0)
+    }
+}

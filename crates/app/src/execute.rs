@@ -1,0 +1,145 @@
+//! What each command does.
+
+use crate::command::Command;
+use crate::engine::Engine;
+use crate::presets;
+use crate::state::{Edit, Layer, SlowMotion, State, View};
+use lowland::config::Config;
+use web_time::Instant;
+
+/// What a command asks of the window or the page around the app.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    /// Put this text on the clipboard.
+    Copy(String),
+    /// Save what `export` of this kind gives.
+    Save(String),
+    /// Let the person choose a file to open.
+    Open,
+    /// Another theme.
+    Theme,
+    /// A picture of the window.
+    Picture,
+}
+
+impl State {
+    /// Does `command`; what only the surroundings can do comes back.
+    ///
+    /// # Errors
+    /// A sentence for the person: what was wrong with it and what to do. Nothing has changed then.
+    pub fn execute(&mut self, command: Command, engine: &mut Engine) -> Result<Option<Wish>, String> {
+        match command {
+            Command::Play => self.playing = true,
+            Command::Pause => self.playing = false,
+            Command::TogglePlay => self.playing = !self.playing,
+            Command::Step => {
+                self.playing = false;
+                self.single_steps += 1;
+            }
+            Command::Restart => {
+                self.scrub = None;
+                engine.restart(self);
+            }
+            Command::SlowMotion => self.toggle_slow_motion(),
+            Command::Set(key, value) => self.set(&key, &value)?,
+            Command::Reset(key) => {
+                let default = crate::presets::default_of(&self.config, &key)?;
+                self.set(&key, &default)?;
+            }
+            Command::Preset(name) => self.preset(&name)?,
+            Command::Dice => {
+                let seed = (u64::from(self.config.seed) * 1_664_525 + 1_013_904_223) % 10_000;
+                self.set("seed", &seed.to_string())?;
+            }
+            Command::Focus(side) => self.view.focus = if self.view.focus == Some(side) { None } else { Some(side) },
+            Command::Plane(kind) => self.view.plane = kind,
+            Command::ToggleContour => self.view.contour = !self.view.contour,
+            Command::ToggleLogHeight => self.view.log_height = !self.view.log_height,
+            Command::ResetCamera => {
+                let View { azimuth, elevation, zoom, .. } = View::default();
+                (self.view.azimuth, self.view.elevation, self.view.zoom) = (azimuth, elevation, zoom);
+            }
+            Command::Orbit(right, up) => {
+                self.view.azimuth = (self.view.azimuth + right).rem_euclid(360.0);
+                self.view.elevation = (self.view.elevation + up).clamp(5.0, 90.0);
+            }
+            Command::Zoom(factor) => self.view.zoom = (self.view.zoom * factor).clamp(0.4, 4.0),
+            Command::Axis(axis) => self.view.axis = axis,
+            Command::Smoothing(amount) => self.view.smoothing = amount,
+            Command::Scrub(step) => self.scrub = step,
+            Command::ToggleTestPoints => self.view.test_points = !self.view.test_points,
+            Command::AddPoint(place, class) => self.edits.push(Edit::Add(place, class)),
+            Command::MovePoint(point, place) => self.move_point(point, place),
+            Command::RemovePoint(point) => self.edits.push(Edit::Remove(point)),
+            Command::ClearEdits => self.edits.clear(),
+            Command::Layer(layer) => self.toggle(layer),
+            Command::Close => self.close(),
+            Command::CopyLink => return Ok(Some(Wish::Copy(crate::share::link(self)))),
+            Command::Export(kind) if kind == "png" => return Ok(Some(Wish::Picture)),
+            Command::Export(kind) => return Ok(Some(Wish::Save(kind))),
+            Command::Open => return Ok(Some(Wish::Open)),
+            Command::NextTheme => return Ok(Some(Wish::Theme)),
+            Command::CopyCommandLine => return Ok(Some(Wish::Copy(crate::share::command_line(&self.config)))),
+        }
+        Ok(None)
+    }
+
+    /// Changes one setting, if the configuration is whole with it.
+    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        let config = crate::share::with(&self.config, key, value)?;
+        self.take(config);
+        Ok(())
+    }
+
+    /// Goes over to another configuration. Points that were edited belong to their set.
+    pub fn take(&mut self, config: Config) {
+        let same = |a: &Config, b: &Config| (&a.data, a.data_size, a.data_seed) == (&b.data, b.data_size, b.data_seed);
+        if !same(&self.config, &config) {
+            self.edits.clear();
+        }
+        self.config = config;
+    }
+
+    fn preset(&mut self, name: &str) -> Result<(), String> {
+        let preset = presets::preset(name).ok_or_else(|| {
+            let names: Vec<&str> = presets::PRESETS.iter().map(|preset| preset.name).collect();
+            format!("there is no preset '{name}'; there are {}.", names.join(", "))
+        })?;
+        self.take((preset.config)());
+        self.edits.clear();
+        self.playing = true;
+        Ok(())
+    }
+
+    fn move_point(&mut self, point: usize, place: [f32; 2]) {
+        // Dragging is one change, not one for every frame.
+        if let Some(Edit::Move(last, to)) = self.edits.last_mut()
+            && *last == point
+        {
+            *to = place;
+        } else {
+            self.edits.push(Edit::Move(point, place));
+        }
+    }
+
+    fn toggle_slow_motion(&mut self) {
+        self.slow = match self.slow {
+            Some(_) => None,
+            None => Some(SlowMotion { since: Instant::now(), part: 0, done: 0.0, running: true }),
+        };
+    }
+
+    fn toggle(&mut self, layer: Layer) {
+        match self.layers.iter().position(|open| *open == layer) {
+            Some(place) => drop(self.layers.remove(place)),
+            None => self.layers.push(layer),
+        }
+        self.search.clear();
+    }
+
+    fn close(&mut self) {
+        if self.layers.pop().is_none() && self.slow.take().is_none() {
+            self.messages.pop();
+        }
+    }
+}

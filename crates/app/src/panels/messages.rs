@@ -1,0 +1,28 @@
+//! What the app has to say, over the lower edge of the window.
+
+use super::Scene;
+use crate::command::Command;
+use egui::{Align2, Area, Id, Label, RichText};
+
+/// Draws the messages, newest below.
+pub fn messages_ui(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+    if scene.state.messages.is_empty() {
+        return;
+    }
+    let width = (ui.ctx().content_rect().width() - 40.0).min(560.0);
+    let messages = scene.state.messages.clone();
+    Area::new(Id::unique("messages")).anchor(Align2::CENTER_BOTTOM, [0.0, -90.0]).show(ui.ctx(), |ui| {
+        ui.set_max_width(width);
+        for message in &messages {
+            scene.card().show(ui, |ui| {
+                ui.horizontal(|ui| {
+                    let color = if message.warning { scene.colors.warning } else { scene.colors.ink };
+                    ui.add(Label::new(RichText::new(&message.text).color(color)).wrap());
+                    if message.warning && ui.button("Close").clicked() {
+                        scene.ask(Command::Close);
+                    }
+                });
+            });
+        }
+    });
+}

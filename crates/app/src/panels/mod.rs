@@ -1,0 +1,58 @@
+//! The panels: one file each, each a function that draws from state and engine and asks for commands.
+
+mod controls;
+mod curves;
+mod fields;
+mod ground;
+mod layers;
+mod messages;
+mod status;
+mod top_bar;
+
+pub use controls::controls_ui;
+pub use curves::curves_ui;
+pub use fields::fields_ui;
+pub use ground::ground_ui;
+pub use layers::layers_ui;
+pub use messages::messages_ui;
+pub use status::status_ui;
+pub use top_bar::{sentence_ui, top_bar_ui};
+
+use crate::command::Command;
+use crate::engine::Engine;
+use crate::state::State;
+use crate::tokens::{self, Colors};
+use egui::{Color32, Theme};
+
+/// What a panel sees, and where it leaves what it asks for.
+pub struct Scene<'a> {
+    /// What is asked for and what has been measured.
+    pub state: &'a State,
+    /// What is on the device.
+    pub engine: &'a Engine,
+    /// The theme.
+    pub theme: Theme,
+    /// Its colours.
+    pub colors: &'static Colors,
+    /// Commands that were asked for in this frame.
+    pub commands: &'a mut Vec<Command>,
+    /// The size in pixels that the picture of the ground should have.
+    pub ground_pixels: &'a mut [u32; 2],
+}
+
+impl Scene<'_> {
+    /// Asks for a command.
+    pub fn ask(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+
+    /// The colour of a side: 0 left, 1 right, 2 the third.
+    pub fn side_color(&self, side: usize) -> Color32 {
+        [self.colors.left, self.colors.right, self.colors.third][side.min(2)]
+    }
+
+    /// The frame of a card.
+    pub fn card(&self) -> egui::Frame {
+        tokens::card(self.theme)
+    }
+}

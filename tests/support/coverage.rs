@@ -69,10 +69,6 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("means of a sweep", &["sweep_means"]),
     ("painted field", &["paint_field"]),
     ("refined heights", &["refine_heights"]),
-    ("means of a sweep", &["sweep_means"]),
-    ("painted field", &["paint_field"]),
-    ("refined heights", &["refine_heights"]),
-    ("paths", &["dots", "gram", "weighted_sum"]),
     ("sums of weights", &["combine", "add_gradients", "average_statistics"]),
 ];
 

@@ -2,6 +2,7 @@
 
 use crate::engine::Seen;
 use lowland::data::Dataset;
+use lowland::train::Timing;
 
 /// The name of the program.
 pub const NAME: &str = "Lowland";
@@ -108,6 +109,27 @@ pub fn seen(data: &Dataset, seen: &Seen) -> String {
 /// A cell of the confusion matrix.
 pub fn taken_for(data: &Dataset, is: u16, taken: u16, count: u32) -> String {
     format!("{count} x {} taken for {}", class(data, is), class(data, taken))
+}
+
+/// Where the time of a step goes: its parts, and the kernel that takes most.
+pub fn timings(timings: &[Timing]) -> Option<String> {
+    let of = |part: &str| -> f64 { timings.iter().filter(|t| t.part == part).map(|t| t.seconds).sum() };
+    let parts = ["forward", "backward", "ascend", "update", "data"].map(|part| format!("{part} {:.2}", 1e3 * of(part)));
+    let whole: f64 = timings.iter().map(|t| t.seconds).sum();
+    let mut kernels: Vec<(&str, f64)> = Vec::new();
+    for timing in timings {
+        match kernels.iter_mut().find(|(name, _)| *name == timing.kernel) {
+            Some((_, seconds)) => *seconds += timing.seconds,
+            None => kernels.push((timing.kernel, timing.seconds)),
+        }
+    }
+    let (slowest, seconds) = kernels.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    Some(format!(
+        "{:.2} ms on the device for a step of all lanes: {} ms. {slowest} takes most of it, {:.0} %.",
+        1e3 * whole,
+        parts.join(", "),
+        100.0 * seconds / whole.max(1e-12),
+    ))
 }
 
 /// The name of a side as headings have it.

@@ -25,7 +25,9 @@ pub fn curves_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let narrow = ui.ctx().content_rect().width() < tokens::NARROW;
     let room = if narrow { 360.0 } else { ui.available_height().min(900.0) };
     scene.card().show(ui, |ui| {
-        ui.set_width(ui.available_width());
+        // What stands above may have asked for more than there is.
+        let whole = ui.ctx().content_rect().width() - 2.0 * tokens::PAD - 20.0;
+        ui.set_width(ui.available_width().min(whole));
         ui.spacing_mut().item_spacing.y = 2.0;
         if narrow {
             ui.spacing_mut().interact_size.y = tokens::TOUCH;
@@ -70,7 +72,8 @@ fn plots_ui(ui: &mut Ui, scene: &mut Scene<'_>, places: &[usize], height: f32, r
             rect.min + vec2(LEFT, 4.0),
             egui::pos2((rect.right() - RIGHT).max(rect.left() + LEFT + 20.0), rect.bottom() - below),
         );
-        let scale = Scale::new(plot.height(), scene.state.view.log_loss, values(&lines));
+        let values = values(&lines, plot.height() == Height::Share);
+        let scale = Scale::new(plot.height(), scene.state.view.log_loss, values);
         let chart = Chart { plot, area, lines, scale, axis: (axis, end), colors: scene.colors };
         charts.push((chart, response));
     }
@@ -125,7 +128,7 @@ fn look_back(ui: &Ui, scene: &mut Scene<'_>, chart: &Chart<'_>, response: &Respo
     if response.drag_stopped() && response.interact_pointer_pos().is_some_and(|at| !response.rect.expand(24.0).contains(at)) {
         scene.ask(Command::Scrub(None));
     }
-    if response.clicked() {
+    if response.is_pointer_button_down_on() && !response.has_focus() {
         response.request_focus();
     }
     if response.has_focus() {
@@ -168,10 +171,12 @@ fn lines(scene: &Scene<'_>, plot: Plot) -> Vec<Line> {
     lines
 }
 
-/// Everything that the height should show.
-fn values(lines: &[Line]) -> Vec<f32> {
+/// Everything that the height should show; of accuracies not that of the untrained network, once there are some others.
+fn values(lines: &[Line], accuracies: bool) -> Vec<f32> {
     let of = |line: &Line| -> Vec<f32> {
-        line.shown.iter().chain(&line.raw).flat_map(|mean| [mean.value - mean.half, mean.value + mean.half]).collect()
+        let skipped = if accuracies && line.raw.len() > 4 { 1 } else { 0 };
+        let means = line.shown.iter().skip(skipped).chain(line.raw.iter().skip(skipped));
+        means.flat_map(|mean| [mean.value - mean.half, mean.value + mean.half]).collect()
     };
     lines.iter().flat_map(of).collect()
 }
@@ -261,11 +266,13 @@ fn footer_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let small = |text: String| RichText::new(text).size(tokens::SMALL).color(scene.colors.quiet);
     ui.horizontal_centered(|ui| {
         if let Some(score) = score(scene) {
-            ui.label(small(score)).on_hover_text("By the last test accuracy, seed by seed");
+            ui.label(small(score)).on_hover_text(
+                "By the last test accuracy, seed by seed. Bands are the mean over seeds and its 95 % interval (Student's t).",
+            );
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let Some(step) = scene.state.scrub else {
-                if let Some(line) = kept(scene) {
+                if let Some(line) = kept(ui, scene) {
                     let help = "Drag on a plot to look back: boundaries, surface and figures are then those of that step";
                     ui.label(small(line)).on_hover_text(help);
                 }
@@ -282,11 +289,15 @@ fn footer_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 }
 
 /// How much of the training is kept to look back at.
-fn kept(scene: &Scene<'_>) -> Option<String> {
+fn kept(ui: &Ui, scene: &Scene<'_>) -> Option<String> {
     let past = scene.engine.past()?;
     let Some(history) = past.history() else { return past.refused().map(|_| "no history: it would be too large".into()) };
     let (moments, bytes) = (history.entries().len(), text::bytes(history.bytes()));
-    Some(format!("history: {moments} moments, {bytes} of at most {}", text::bytes(history.max_bytes())))
+    let bound = text::bytes(history.max_bytes());
+    Some(match ui.available_width() < 230.0 {
+        true => format!("{bytes} of at most {bound}"),
+        false => format!("history: {moments} moments, {bytes} of at most {bound}"),
+    })
 }
 
 /// "SAM ahead in 7 of 8 seeds".
@@ -305,7 +316,7 @@ fn score(scene: &Scene<'_>) -> Option<String> {
     let ties = if score.ties > 0 { format!(", {} alike", score.ties) } else { String::new() };
     let behind = seeds - score.ahead - score.ties;
     Some(match score.ahead >= behind {
-        true => format!("{right} ahead in {} of {seeds} seeds{ties}; bands: mean and its 95 % interval", score.ahead),
-        false => format!("{left} ahead in {behind} of {seeds} seeds{ties}; bands: mean and its 95 % interval"),
+        true => format!("{right} ahead in {} of {seeds} seeds{ties}", score.ahead),
+        false => format!("{left} ahead in {behind} of {seeds} seeds{ties}"),
     })
 }

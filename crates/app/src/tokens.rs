@@ -3,7 +3,8 @@
 //! Two colours stand for the optimizers everywhere (orange and blue: apart for every kind of colour vision, and told apart by
 //! dash and shape besides), two others for the classes of points; nothing else is coloured.
 
-use egui::{Color32, Theme};
+use egui::{Color32, FontData, FontDefinitions, FontFamily, FontId, RichText, Theme};
+use std::sync::Arc;
 
 /// The colours of a theme.
 #[derive(Clone, Copy, Debug)]
@@ -141,8 +142,38 @@ pub const FIGURE: f32 = 22.0;
 /// Width of curves.
 pub const STROKE: f32 = 2.0;
 
+/// The family of the heavier weight.
+const SEMIBOLD: &str = "semibold";
+
+/// `text` in the heavier weight.
+pub fn strong(text: impl Into<String>) -> RichText {
+    RichText::new(text).family(FontFamily::Name(SEMIBOLD.into()))
+}
+
+/// The heavier weight in a size, for painters.
+pub fn strong_font(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Name(SEMIBOLD.into()))
+}
+
+/// Inter in two weights, and behind it what egui brings for signs that it has not.
+fn fonts() -> FontDefinitions {
+    let mut fonts = FontDefinitions::default();
+    let regular: &[u8] = include_bytes!("../assets/inter-regular.ttf");
+    let semibold: &[u8] = include_bytes!("../assets/inter-semibold.ttf");
+    let behind = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
+    for (name, family, bytes) in
+        [("inter", FontFamily::Proportional, regular), (SEMIBOLD, FontFamily::Name(SEMIBOLD.into()), semibold)]
+    {
+        fonts.font_data.insert(name.to_owned(), Arc::new(FontData::from_static(bytes)));
+        let all = [name.to_owned()].into_iter().chain(behind.iter().cloned());
+        fonts.families.insert(family, all.collect());
+    }
+    fonts
+}
+
 /// Gives `context` the app's look in both themes.
 pub fn install(context: &egui::Context) {
+    context.set_fonts(fonts());
     for theme in [Theme::Dark, Theme::Light] {
         let c = colors(theme);
         context.style_mut_of(theme, |style| {

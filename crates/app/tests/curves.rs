@@ -72,3 +72,24 @@ fn without_wrong_labels_and_on_a_phone_it_shows_the_loss() {
     harness.get_by_label("Plot of Loss");
     picture(&mut harness, "phone");
 }
+
+#[test]
+fn the_numbers_are_a_table() {
+    let mut harness = harness([390.0, 844.0], Theme::Dark);
+    train_until(&mut harness, 300);
+    harness.state_mut().command("show", "table").unwrap();
+    harness.run_steps(3);
+    let (columns, rows) = harness.state().numbers();
+    assert_eq!(columns, ["SGD", "SAM"]);
+    let row = |name: &str| rows.iter().find(|(row, _)| row == name).map(|(_, values)| values.clone()).unwrap();
+    assert_eq!(row("Gradients evaluated until then"), ["300", "600"]);
+    assert_eq!(row("Loss of the batch at w + e")[0], "not measured");
+    for (name, values) in &rows {
+        harness.get_by_label(name);
+        assert_eq!(values.len(), 2);
+    }
+    picture(&mut harness, "table");
+    harness.key_press(Key::Escape);
+    harness.run_steps(3);
+    assert!(harness.query_by_label("Gradient norm").is_none());
+}

@@ -77,8 +77,10 @@ fn plots_ui(ui: &mut Ui, scene: &mut Scene<'_>, places: &[usize], height: f32, r
         let chart = Chart { plot, area, lines, scale, axis: (axis, end), colors: scene.colors };
         charts.push((chart, response));
     }
-    let pointed = charts.iter().find_map(|(chart, response)| {
-        let at = response.hover_pos().or_else(|| response.interact_pointer_pos().filter(|_| response.dragged()))?;
+    // While a moment is chosen, its values are shown.
+    let chosen = charts.iter().any(|(_, response)| response.is_pointer_button_down_on());
+    let pointed = charts.iter().filter(|_| !chosen).find_map(|(chart, response)| {
+        let at = response.hover_pos()?;
         Some(chart.under(at.x)).filter(|x| (0.0..=end).contains(x))
     });
     let reference: Vec<Mean> = charts.first().map_or_else(Vec::new, |(chart, _)| longest(chart));
@@ -184,7 +186,7 @@ fn values(lines: &[Line], accuracies: bool) -> Vec<f32> {
 /// What is plotted, and its values: under the pointer, at the step that is looked back at, or now.
 fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>, place: usize, chart: &Chart<'_>, pointed: Option<f64>) {
     let plot = chart.plot;
-    let title = RichText::new(plot.title()).size(14.0).strong();
+    let title = tokens::strong(plot.title()).size(14.0);
     let menu = ui.menu_button(title, |ui| {
         for other in Plot::ALL {
             let there = !other.needs_noise() || has_noise(scene);
@@ -205,7 +207,7 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>, place: usize, chart: &Chart<'_>, 
             None => line.shown.last().map(|mean| mean.value),
         };
         let value = value.map_or_else(|| "-".to_owned(), |value| plot.value(value));
-        ui.label(RichText::new(value).size(tokens::BODY).strong().color(line.color));
+        ui.label(tokens::strong(value).size(tokens::BODY).color(line.color));
     }
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         if place == 0 {

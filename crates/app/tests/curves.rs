@@ -32,6 +32,8 @@ fn it_shows_seeds_as_bands_and_looks_back() {
     harness.drop_at(plot.center());
     harness.run_steps(3);
     harness.get_by_label_contains("looking back at step");
+    harness.get_by_label("Plot of Test accuracy").focus();
+    harness.run_steps(2);
     harness.key_press(Key::ArrowLeft);
     harness.run_steps(3);
     assert!(harness.state().state().scrub.unwrap() < step);

@@ -266,10 +266,14 @@ impl Pictures {
             field.refresh(&mut encoder, &slots);
         }
         let style = boundary::style(theme);
-        for (row, picture) in self.pictures.iter().enumerate() {
-            painter.paint(gpu, &mut encoder, row, picture.texture(), &style)?;
+        // A submission may hold 16 pictures.
+        for (chunk, pictures) in self.pictures.chunks(16).enumerate() {
+            for (row, picture) in pictures.iter().enumerate() {
+                painter.paint(gpu, &mut encoder, 16 * chunk + row, picture.texture(), &style)?;
+            }
+            let next = render.device.create_command_encoder(&Default::default());
+            render.queue.submit([std::mem::replace(&mut encoder, next).finish()]);
         }
-        render.queue.submit([encoder.finish()]);
         (self.at, self.drawn, self.shown) = (Some(Instant::now()), true, Some((step, theme)));
         Ok(())
     }

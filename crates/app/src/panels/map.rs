@@ -11,7 +11,7 @@ use lowland::train::Trouble;
 /// Steps of a cell that are offered.
 const STEPS: [u64; 3] = [300, 1000, 3000];
 /// Room for what stands left of the rows.
-const LEFT: f32 = 44.0;
+const LEFT: f32 = 54.0;
 /// Height of the strip with a cell's number.
 const STRIP: f32 = 20.0;
 
@@ -24,6 +24,7 @@ pub fn map_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let room = ui.ctx().content_rect();
     egui::Window::new("Map of rho and learning rate")
         .open(&mut open)
+        .frame(scene.card())
         .collapsible(false)
         .resizable(false)
         .default_pos(room.center() - vec2(0.5 * room.width().min(620.0), 0.42 * room.height()))
@@ -90,7 +91,7 @@ fn cells_ui(ui: &mut Ui, scene: &mut Scene<'_>, map: &RhoMap) {
         let at = corner + vec2(column as f32 * width, row as f32 * height);
         let place = Rect::from_min_size(at, vec2(width, height)).shrink(3.0);
         if column == 0 {
-            let name = if cell.rho == 0.0 { "0\nSGD".to_owned() } else { cell.rho.to_string() };
+            let name = if cell.rho == 0.0 { "0 · SGD".to_owned() } else { cell.rho.to_string() };
             ui.painter().text(pos2(at.x - 6.0, place.center().y), Align2::RIGHT_CENTER, name, font.clone(), quiet);
         }
         if row == SIDE - 1 {

@@ -17,6 +17,8 @@ use scale::Scale;
 
 /// Height of a line of text between plots.
 const ROW: f32 = 27.0;
+/// Between a plot and the line of text above or below it.
+const APART: f32 = 7.0;
 /// The least height of a plot.
 const LEAST: f32 = 56.0;
 
@@ -34,9 +36,9 @@ pub fn curves_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         }
         let row = if narrow { tokens::TOUCH } else { ROW };
         let inner = (room - 22.0).max(LEAST);
-        let both = inner - 3.0 * row - BELOW - 10.0 >= 2.0 * LEAST;
+        let both = inner - 3.0 * row - BELOW - 3.0 * APART - 8.0 >= 2.0 * LEAST;
         let plots: &[usize] = if both { &[0, 1] } else { &[0] };
-        let height = (inner - (1 + plots.len()) as f32 * row - BELOW - 10.0) / plots.len() as f32;
+        let height = (inner - (1 + plots.len()) as f32 * row - BELOW - (2 * plots.len() - 1) as f32 * APART - 8.0) / plots.len() as f32;
         plots_ui(ui, scene, plots, height.max(24.0), row);
         ui.allocate_ui(vec2(ui.available_width(), row), |ui| footer_ui(ui, scene));
     });
@@ -62,14 +64,14 @@ fn plots_ui(ui: &mut Ui, scene: &mut Scene<'_>, places: &[usize], height: f32, r
     let mut heads = Vec::new();
     for (place, (plot, lines)) in places.iter().zip(lines) {
         heads.push(ui.allocate_exact_size(vec2(ui.available_width(), row), Sense::hover()).0);
-        let below = if place + 1 == places.len() { BELOW } else { 0.0 };
+        let below = if place + 1 == places.len() { BELOW } else { APART };
         let (rect, mut response) =
-            ui.allocate_exact_size(vec2(ui.available_width(), height + below + 4.0), Sense::click_and_drag());
+            ui.allocate_exact_size(vec2(ui.available_width(), height + below + APART), Sense::click_and_drag());
         let moment = scene.state.scrub.or(scene.engine.duel().map(|duel| duel.submitted())).unwrap_or(0);
         response.widget_info(|| WidgetInfo::slider(true, moment as f64, format!("Plot of {}", plot.title())));
         response = response.on_hover_cursor(egui::CursorIcon::ResizeHorizontal);
         let area = Rect::from_min_max(
-            rect.min + vec2(LEFT, 4.0),
+            rect.min + vec2(LEFT, APART),
             egui::pos2((rect.right() - RIGHT).max(rect.left() + LEFT + 20.0), rect.bottom() - below),
         );
         let values = values(&lines, plot.height() == Height::Share);
@@ -114,7 +116,7 @@ fn longest(chart: &Chart<'_>) -> Vec<Mean> {
     lines.max_by(|a, b| end(a).total_cmp(&end(b))).map_or_else(Vec::new, |line| line.raw.clone())
 }
 
-/// Pressing, dragging and arrow keys choose a moment; letting go beside the plot goes back to the present.
+/// Pressing, dragging and, with the focus, arrow keys choose a moment; letting go beside the plot goes back to the present.
 fn look_back(ui: &Ui, scene: &mut Scene<'_>, chart: &Chart<'_>, response: &Response, reference: &[Mean]) {
     let asked = scene.state.scrub;
     if response.is_pointer_button_down_on() || response.dragged() {
@@ -130,14 +132,15 @@ fn look_back(ui: &Ui, scene: &mut Scene<'_>, chart: &Chart<'_>, response: &Respo
     if response.drag_stopped() && response.interact_pointer_pos().is_some_and(|at| !response.rect.expand(24.0).contains(at)) {
         scene.ask(Command::Scrub(None));
     }
-    if response.is_pointer_button_down_on() && !response.has_focus() {
-        response.request_focus();
-    }
     if response.has_focus() {
         let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
         let by = ui.input(|input| i64::from(input.key_pressed(Key::ArrowRight)) - i64::from(input.key_pressed(Key::ArrowLeft)));
-        if by != 0 {
+        if ui.input(|input| input.key_pressed(Key::End)) {
+            scene.ask(Command::Scrub(None));
+        } else if ui.input(|input| input.key_pressed(Key::Home)) {
+            scene.ask(Command::Scrub(Some(0)));
+        } else if by != 0 {
             let now = asked.map_or(reference.len(), |step| reference.partition_point(|mean| mean.step < step));
             let next = now.saturating_add_signed(by as isize);
             scene.ask(Command::Scrub(reference.get(next).map(|mean| mean.step)));

@@ -202,7 +202,11 @@ impl Chart<'_> {
             let size = if line.strong { 12.0 } else { tokens::SMALL };
             let place = pos2(at.x + 8.0, y - over);
             let font = if line.strong { tokens::strong_font(size) } else { FontId::proportional(size) };
-            painter.text(place, Align2::LEFT_CENTER, &line.label, font, color);
+            let text = painter.layout_no_wrap(line.label.clone(), font, color);
+            let rect = Align2::LEFT_CENTER.anchor_size(place, text.size());
+            // Other curves may pass behind it.
+            painter.rect_filled(rect.shrink2(vec2(0.0, 2.0)), 2.0, self.colors.card.gamma_multiply(0.7));
+            painter.galley(rect.min, text, color);
         }
     }
 

@@ -164,6 +164,8 @@ impl App {
             panels::controls_ui(ui, &mut scene);
             panels::status_ui(ui, &mut scene);
         }
+        panels::table_ui(ui, &mut scene);
+        panels::map_ui(ui, &mut scene);
         panels::layers_ui(ui, &mut scene);
         panels::messages_ui(ui, &mut scene);
     }

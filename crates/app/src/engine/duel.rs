@@ -48,6 +48,9 @@ const TIMED_EVERY: Duration = Duration::from_secs(2);
 /// Steps of a duel without an end.
 const ENDLESS: u64 = (1 << 30) - 1;
 
+/// Steps that the sides may be ahead of the lanes with double compute.
+const MOST_AHEAD: u64 = 64;
+
 impl Duel {
     /// Prepares what `start` asks for; from the weights of `snapshot`, where there is one, which the lanes of `before` had.
     /// `twice` is that of the lanes with double compute.
@@ -143,7 +146,9 @@ impl Duel {
 
     /// Whether nothing is on its way from the device.
     pub fn is_idle(&self) -> bool {
-        self.trainer.is_idle() && self.double.as_ref().is_none_or(Trainer::is_idle)
+        let twice = 2 * self.trainer.submitted();
+        let done = |double: &Trainer| double.is_idle() && double.submitted() >= twice;
+        self.trainer.is_idle() && self.double.as_ref().is_none_or(done)
     }
 
     /// Steps a second of one lane.
@@ -229,7 +234,10 @@ impl Duel {
             }
             self.fetched = Some(Instant::now());
         }
-        self.trainer.allow(steps);
+        let ahead = self.double.as_ref().map_or(u64::MAX, |double| {
+            (double.submitted() / 2 + MOST_AHEAD).saturating_sub(self.trainer.submitted())
+        });
+        self.trainer.allow(steps.min(ahead));
         if self.timed.is_none_or(|last| last.elapsed() > TIMED_EVERY) {
             self.trainer.profile(&self.gpu);
             self.timed = Some(Instant::now());
@@ -241,7 +249,7 @@ impl Duel {
         if let Some(double) = &mut self.double {
             let lanes = self.trainer.setup().lanes.len();
             double.allow((2 * self.trainer.submitted()).saturating_sub(double.submitted()));
-            for mut event in double.tick(&self.gpu, budget / 2)? {
+            for mut event in double.tick(&self.gpu, budget)? {
                 if let Event::Checkpoint(snapshot) = event {
                     self.double_snapshot = Some(Rc::new(*snapshot));
                     continue;

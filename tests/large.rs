@@ -17,7 +17,9 @@ fn a_grid_of_more_workgroups_than_a_direction_holds_is_folded() {
     let weights = pollster::block_on(trainer.snapshot(gpu)).unwrap().lanes.remove(0).weights;
     let drawn = model.parameters().iter().find(|tensor| tensor.name == "layers.1.weight").unwrap();
     let values = drawn.unpack(&weights);
-    assert_eq!(values.iter().filter(|value| **value == 0.0).count(), 0, "a weight was not drawn");
+    // A GPU's cosine can be exactly 0 for one in millions; what no workgroup draws comes in 64s.
+    let zeros = values.iter().filter(|value| **value == 0.0).count();
+    assert!(zeros < 64, "{zeros} weights were not drawn");
     let deviation = (values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / values.len() as f64).sqrt();
     assert!((deviation - (2.0f64 / 68.0).sqrt()).abs() < 1e-3, "{deviation}");
 }

@@ -2,12 +2,13 @@
 
 use crate::command::{COMMANDS, Command};
 use crate::engine::Engine;
-use crate::execute::Wish;
 use crate::panels::{self, Scene};
+use crate::remote::Files;
 use crate::state::State;
-use crate::tokens;
+use crate::{keep, share, tokens};
 use egui::{Theme, Ui};
 use egui_wgpu::RenderState;
+use std::rc::Rc;
 
 /// How the app begins.
 #[derive(Clone, Debug, Default)]
@@ -16,15 +17,20 @@ pub struct Start {
     pub link: String,
     /// Whether the adapter computes on the CPU, where the shell knows and the adapter does not.
     pub software: Option<bool>,
+    /// What [`App::snapshot`] kept, to go on from; it has its own link.
+    pub snapshot: Option<Vec<u8>>,
+    /// What stands before `#` in links that are copied: the page's address.
+    pub address: String,
 }
 
 /// The whole app.
-#[derive(Debug)]
 pub struct App {
-    state: State,
-    engine: Engine,
+    pub(crate) state: State,
+    pub(crate) engine: Engine,
+    pub(crate) context: egui::Context,
+    pub(crate) files: Files,
+    pub(crate) address: String,
     commands: Vec<Command>,
-    wishes: Vec<Wish>,
     ground_pixels: [u32; 2],
 }
 
@@ -32,8 +38,30 @@ impl App {
     /// An app on egui's device.
     pub fn new(context: &egui::Context, render: RenderState, start: Start) -> Self {
         tokens::install(context);
-        let engine = Engine::new(render, start.software);
-        Self { state: State::new(), engine, commands: Vec::new(), wishes: Vec::new(), ground_pixels: [640, 420] }
+        let mut engine = Engine::new(render, start.software);
+        let mut state = State::new();
+        match start.snapshot.as_deref().map(keep::read) {
+            None => state.follow(share::parse(&start.link)),
+            Some(Ok((link, snapshot))) => {
+                state.follow(link);
+                if let Some(snapshot) = snapshot {
+                    engine.resume(&state, Rc::new(snapshot));
+                }
+            }
+            Some(Err(error)) => {
+                state.follow(share::parse(&start.link));
+                state.warn(error);
+            }
+        }
+        Self {
+            state,
+            engine,
+            context: context.clone(),
+            files: Files::default(),
+            address: start.address,
+            commands: Vec::new(),
+            ground_pixels: [640, 420],
+        }
     }
 
     /// What is asked for and shown.
@@ -57,8 +85,10 @@ impl App {
     /// A sentence that says what was wrong and what there is.
     pub fn command(&mut self, name: &str, argument: &str) -> Result<(), String> {
         let command = Command::parse(name, argument)?;
-        let wish = self.state.execute(command, &mut self.engine)?;
-        self.wishes.extend(wish);
+        if let Some(asked) = self.state.execute(command, &mut self.engine)? {
+            self.outside(asked);
+        }
+        self.context.request_repaint();
         Ok(())
     }
 
@@ -68,15 +98,17 @@ impl App {
         self.keys(ui.ctx());
         for command in std::mem::take(&mut self.commands) {
             match self.state.execute(command, &mut self.engine) {
-                Ok(wish) => self.wishes.extend(wish),
+                Ok(None) => {}
+                Ok(Some(asked)) => self.outside(asked),
                 Err(text) => self.state.warn(text),
             }
         }
+        self.tick_files();
         self.state.expire();
         self.engine.look(self.ground_pixels);
         self.engine.tick(&mut self.state, theme);
         self.draw(ui, theme);
-        if self.state.playing || self.engine.is_preparing() || self.engine.is_measuring() || self.state.slow.is_some() {
+        if self.state.playing || self.engine.has_work(&self.state) || self.state.slow.is_some() {
             ui.ctx().request_repaint_after(self.engine.frame_interval());
         }
     }
@@ -133,8 +165,16 @@ impl App {
             panels::controls_ui(ui, &mut scene);
             panels::status_ui(ui, &mut scene);
         }
+        panels::table_ui(ui, &mut scene);
+        panels::map_ui(ui, &mut scene);
         panels::layers_ui(ui, &mut scene);
         panels::messages_ui(ui, &mut scene);
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("state", &self.state).field("engine", &self.engine).finish_non_exhaustive()
     }
 }
 

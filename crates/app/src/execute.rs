@@ -7,9 +7,11 @@ use crate::state::{Edit, Layer, SlowMotion, State, View};
 use lowland::config::Config;
 use web_time::Instant;
 
-/// What a command asks of the window or the page around the app.
+/// What a command asks of the app around state and engine.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Wish {
+pub enum Outside {
+    /// Put the link on the clipboard.
+    CopyLink,
     /// Put this text on the clipboard.
     Copy(String),
     /// Save what `export` of this kind gives.
@@ -18,8 +20,6 @@ pub enum Wish {
     Open,
     /// Another theme.
     Theme,
-    /// A picture of the window.
-    Picture,
 }
 
 impl State {
@@ -27,7 +27,7 @@ impl State {
     ///
     /// # Errors
     /// A sentence for the person: what was wrong with it and what to do. Nothing has changed then.
-    pub fn execute(&mut self, command: Command, engine: &mut Engine) -> Result<Option<Wish>, String> {
+    pub fn execute(&mut self, command: Command, engine: &mut Engine) -> Result<Option<Outside>, String> {
         match command {
             Command::Play => self.playing = true,
             Command::Pause => self.playing = false,
@@ -68,20 +68,29 @@ impl State {
             Command::Zoom(factor) => self.view.zoom = (self.view.zoom * factor).clamp(0.4, 4.0),
             Command::Axis(axis) => self.view.axis = axis,
             Command::Smoothing(amount) => self.view.smoothing = amount,
-            Command::Scrub(step) => self.scrub = step,
+            Command::Plot(place, plot) => self.view.plots[place.min(1)] = plot,
+            Command::TrainMap(steps) => engine.train_map(self, steps)?,
+            Command::ToggleLogLoss => self.view.log_loss = !self.view.log_loss,
+            Command::Scrub(step) => self.scrub = step.map(|step| engine.look_back(step)).transpose()?,
             Command::ToggleTestPoints => self.view.test_points = !self.view.test_points,
             Command::AddPoint(place, class) => self.edits.push(Edit::Add(place, class)),
             Command::MovePoint(point, place) => self.move_point(point, place),
             Command::RemovePoint(point) => self.edits.push(Edit::Remove(point)),
             Command::ClearEdits => self.edits.clear(),
+            Command::Class(class) => self.view.class = class,
+            Command::ToggleSpeed => {
+                self.view.speed = if self.view.speed.is_some() { None } else { Some(crate::state::WATCHABLE) };
+            }
             Command::Layer(layer) => self.toggle(layer),
             Command::Close => self.close(),
-            Command::CopyLink => return Ok(Some(Wish::Copy(crate::share::link(self)))),
-            Command::Export(kind) if kind == "png" => return Ok(Some(Wish::Picture)),
-            Command::Export(kind) => return Ok(Some(Wish::Save(kind))),
-            Command::Open => return Ok(Some(Wish::Open)),
-            Command::NextTheme => return Ok(Some(Wish::Theme)),
-            Command::CopyCommandLine => return Ok(Some(Wish::Copy(crate::share::command_line(&self.config)))),
+            Command::CopyLink => return Ok(Some(Outside::CopyLink)),
+            Command::Export(kind) => return Ok(Some(Outside::Save(kind))),
+            Command::Open => return Ok(Some(Outside::Open)),
+            Command::NextTheme => return Ok(Some(Outside::Theme)),
+            Command::CopyCommandLine => {
+                let steps = engine.duel().map_or(0, |duel| duel.submitted());
+                return Ok(Some(Outside::Copy(crate::share::command_line(&self.config, steps))));
+            }
         }
         Ok(None)
     }
@@ -93,11 +102,16 @@ impl State {
         Ok(())
     }
 
-    /// Goes over to another configuration. Points that were edited belong to their set.
+    /// Goes over to another configuration. Points that were edited belong to their set, weights from a file to their
+    /// network.
     pub fn take(&mut self, config: Config) {
         let same = |a: &Config, b: &Config| (&a.data, a.data_size, a.data_seed) == (&b.data, b.data_size, b.data_seed);
+        let network = |config: &Config| (config.data.clone(), config.model.clone(), config.norm, config.image_size);
         if !same(&self.config, &config) {
             self.edits.clear();
+        }
+        if network(&self.config) != network(&config) {
+            self.weights = None;
         }
         self.config = config;
     }
@@ -109,6 +123,7 @@ impl State {
         })?;
         self.take((preset.config)());
         self.edits.clear();
+        self.weights = None;
         self.playing = true;
         Ok(())
     }
@@ -140,7 +155,7 @@ impl State {
     }
 
     fn close(&mut self) {
-        if self.layers.pop().is_none() && self.slow.take().is_none() {
+        if self.layers.pop().is_none() && self.slow.take().is_none() && self.scrub.take().is_none() {
             self.messages.pop();
         }
     }

@@ -16,22 +16,31 @@
 //! - [`App`] ties them together for eframe; the window's and the page's entries are shells around it.
 
 mod app;
+mod bands;
 mod command;
 mod curves;
 mod engine;
 mod execute;
+mod files;
+mod keep;
 mod panels;
+mod plots;
 mod presets;
+mod remote;
 mod settings;
 mod share;
 mod state;
+mod table;
 mod text;
 mod tokens;
 
 pub use app::{App, Start};
 pub use command::{COMMANDS, Command, Spec};
 pub use curves::{Curves, Quantity};
-pub use engine::{Engine, Side};
+pub use engine::{Engine, Ground, Line, Numbers, Side, Slow, Surface, What};
+pub use plots::Plot;
 pub use presets::PRESETS;
+pub use remote::Wish;
 pub use settings::{Change, SETTINGS, Setting};
+pub use share::{Link, parse as parse_link};
 pub use state::{Axis, Layer, PlaneKind, State};

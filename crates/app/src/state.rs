@@ -1,8 +1,11 @@
 //! What the host knows: what is asked for, what is on screen, and what has been measured.
 
-use crate::curves::Curves;
-use crate::engine::Start;
+use crate::curves::{Curves, Quantity};
+use crate::engine::{Start, Weights};
+use crate::plots::Plot;
+use crate::share::Link;
 use lowland::config::Config;
+use std::rc::Rc;
 use web_time::{Duration, Instant};
 
 /// What is asked for and what is shown.
@@ -12,6 +15,8 @@ pub struct State {
     pub config: Config,
     /// Changes of the training points, in order.
     pub edits: Vec<Edit>,
+    /// The weights that both sides begin at, where they come from a file.
+    pub weights: Option<Rc<Weights>>,
     /// What is on screen.
     pub view: View,
     /// Whether training goes on.
@@ -68,10 +73,18 @@ pub struct View {
     pub axis: Axis,
     /// How much curves are smoothed, 0 to 0.99.
     pub smoothing: f32,
+    /// What the upper and the lower plot show.
+    pub plots: [Plot; 2],
+    /// Whether losses and norms are plotted by their logarithm.
+    pub log_loss: bool,
     /// Whether test points are shown.
     pub test_points: bool,
     /// The side that is looked at alone.
     pub focus: Option<usize>,
+    /// The class of a point that a click adds.
+    pub class: u16,
+    /// Steps a second at most; nothing for as fast as it goes.
+    pub speed: Option<f32>,
 }
 
 impl Default for View {
@@ -86,11 +99,18 @@ impl Default for View {
             zoom: 1.0,
             axis: Axis::Gradients,
             smoothing: 0.0,
+            plots: [Plot::TestAccuracy, Plot::WrongLabels],
+            log_loss: true,
             test_points: false,
             focus: None,
+            class: 0,
+            speed: Some(WATCHABLE),
         }
     }
 }
+
+/// Steps a second at which a race of points can be followed by eye.
+pub const WATCHABLE: f32 = 250.0;
 
 /// A plane of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,6 +252,7 @@ impl State {
         Self {
             config: start.config,
             edits: start.edits,
+            weights: start.weights,
             view: View::default(),
             playing: true,
             single_steps: 0,
@@ -244,6 +265,25 @@ impl State {
             slow: None,
             still: false,
         }
+    }
+
+    /// What to train.
+    pub fn start(&self) -> Start {
+        Start { config: self.config.clone(), edits: self.edits.clone(), weights: self.weights.clone() }
+    }
+
+    /// Asks for `start`.
+    pub fn begin_at(&mut self, start: Start) {
+        (self.config, self.edits, self.weights) = (start.config, start.edits, start.weights);
+    }
+
+    /// Goes where a link points; what it could not say becomes messages.
+    pub fn follow(&mut self, link: Link) {
+        self.take(link.config);
+        (self.edits, self.view, self.hidden) = (link.edits, link.view, link.hidden);
+        self.playing = !link.paused;
+        self.scrub = None;
+        link.problems.into_iter().for_each(|problem| self.warn(problem));
     }
 
     /// Says something.
@@ -267,6 +307,15 @@ impl State {
     pub fn expire(&mut self) {
         const SHOWN: Duration = Duration::from_secs(6);
         self.messages.retain(|message| message.warning || message.since.elapsed() < SHOWN);
+    }
+
+    /// The value of a lane that is on screen: at the step that is looked back at, or the newest.
+    pub fn shown(&self, lane: usize, quantity: Quantity) -> Option<f32> {
+        let point = match self.scrub {
+            Some(step) => self.curves.at(lane, quantity, step),
+            None => self.curves.last(lane, quantity),
+        };
+        point.map(|point| point.value)
     }
 
     /// Whether a control of this key is hidden by a lesson's link.

@@ -3,7 +3,8 @@
 //! Two colours stand for the optimizers everywhere (orange and blue: apart for every kind of colour vision, and told apart by
 //! dash and shape besides), two others for the classes of points; nothing else is coloured.
 
-use egui::{Color32, Theme};
+use egui::{Color32, FontData, FontDefinitions, FontFamily, FontId, RichText, Theme};
+use std::sync::Arc;
 
 /// The colours of a theme.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +37,8 @@ pub struct Colors {
     pub third: Color32,
     /// Points and areas of up to ten classes: the areas.
     pub class_areas: [Color32; 10],
+    /// Where the network is unsure.
+    pub class_neutral: Color32,
     /// The points.
     pub class_points: [Color32; 10],
     /// Where the decision lies.
@@ -83,6 +86,7 @@ const DARK: Colors = Colors {
     class_areas: all([
         0x5b3f7d, 0x4f7438, 0x7a4a3a, 0x37657a, 0x7a6a35, 0x6a3b5c, 0x3d6f66, 0x6b6b6b, 0x44508a, 0x86603a,
     ]),
+    class_neutral: rgb(0x1c262b),
     class_points: all([
         0xd3a8ff, 0xb6e37f, 0xf2a58c, 0x8fd3f0, 0xe8d27c, 0xf09bd0, 0x86dcc9, 0xc9c9c9, 0xa4b1f5, 0xf0bd85,
     ]),
@@ -97,16 +101,17 @@ const LIGHT: Colors = Colors {
     control: rgb(0xfffefa),
     control_hover: rgb(0xebe6d9),
     ink: rgb(0x1b2a2d),
-    quiet: rgb(0x5e6c6e),
+    quiet: rgb(0x566466),
     grid: rgb(0xe7e2d5),
     action: rgb(0x35742b),
     on_action: rgb(0xfffefa),
-    left: rgb(0xb35c00),
-    right: rgb(0x0a6cb0),
+    left: rgb(0x9c4f00),
+    right: rgb(0x0863a4),
     third: rgb(0x7d6608),
     class_areas: all([
         0xcbb7e4, 0xcfe3b4, 0xf1c9ba, 0xbfdeea, 0xefe3b4, 0xecc4dd, 0xbfe2da, 0xd8d8d8, 0xc6cdf0, 0xf0d6b8,
     ]),
+    class_neutral: rgb(0xf7f4ec),
     class_points: all([
         0x6f35ad, 0x47801b, 0xa8452a, 0x1c6a88, 0x83690d, 0x9a2d72, 0x1c7867, 0x5a5a5a, 0x3d4aa8, 0x91561a,
     ]),
@@ -118,6 +123,8 @@ const LIGHT: Colors = Colors {
 pub const GAP: f32 = 8.0;
 /// Between cards, and inside them.
 pub const PAD: f32 = 12.0;
+/// Inside cards.
+pub const CARD_MARGIN: f32 = 10.0;
 /// Corners of cards.
 pub const CORNER: u8 = 8;
 /// Corners of controls.
@@ -137,8 +144,38 @@ pub const FIGURE: f32 = 22.0;
 /// Width of curves.
 pub const STROKE: f32 = 2.0;
 
+/// The family of the heavier weight.
+const SEMIBOLD: &str = "semibold";
+
+/// `text` in the heavier weight.
+pub fn strong(text: impl Into<String>) -> RichText {
+    RichText::new(text).family(FontFamily::Name(SEMIBOLD.into()))
+}
+
+/// The heavier weight in a size, for painters.
+pub fn strong_font(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Name(SEMIBOLD.into()))
+}
+
+/// Inter in two weights, and behind it what egui brings for signs that it has not.
+fn fonts() -> FontDefinitions {
+    let mut fonts = FontDefinitions::default();
+    let regular: &[u8] = include_bytes!("../assets/inter-regular.ttf");
+    let semibold: &[u8] = include_bytes!("../assets/inter-semibold.ttf");
+    let behind = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
+    for (name, family, bytes) in
+        [("inter", FontFamily::Proportional, regular), (SEMIBOLD, FontFamily::Name(SEMIBOLD.into()), semibold)]
+    {
+        fonts.font_data.insert(name.to_owned(), Arc::new(FontData::from_static(bytes)));
+        let all = [name.to_owned()].into_iter().chain(behind.iter().cloned());
+        fonts.families.insert(family, all.collect());
+    }
+    fonts
+}
+
 /// Gives `context` the app's look in both themes.
 pub fn install(context: &egui::Context) {
+    context.set_fonts(fonts());
     for theme in [Theme::Dark, Theme::Light] {
         let c = colors(theme);
         context.style_mut_of(theme, |style| {
@@ -194,7 +231,7 @@ pub fn card(theme: Theme) -> egui::Frame {
         .fill(c.card)
         .stroke(egui::Stroke::new(1.0, c.edge))
         .corner_radius(CORNER)
-        .inner_margin(egui::Margin::same(10))
+        .inner_margin(egui::Margin::same(CARD_MARGIN as i8))
 }
 
 #[cfg(test)]

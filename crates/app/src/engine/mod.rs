@@ -2,17 +2,23 @@
 
 mod boundary;
 mod duel;
+mod examples;
 mod ground;
 mod job;
+mod map;
+mod past;
 mod picture;
 mod slow;
 mod weights;
 
-pub use boundary::Boundary;
+pub use boundary::{ASPECT, Boundary, Moment, Source};
 pub use duel::{Duel, Side};
+pub use examples::{Examples, Seen};
 pub use ground::{BEYOND, Ground, Laid, Line, Scale, Subject, Surface, What, camera};
 pub use slow::{Numbers, PARTS, Slow, place};
 pub use job::Job;
+pub use map::{Cell, RhoMap, SIDE};
+pub use past::Past;
 pub use picture::{FORMAT, Picture};
 
 use crate::settings::{self, Change};
@@ -20,7 +26,7 @@ use crate::state::{Edit, State};
 use egui_wgpu::RenderState;
 use lowland::config::Config;
 use lowland::gpu::Gpu;
-use lowland::train::{Event, History, Snapshot, Trouble};
+use lowland::train::{Event, Slot, Snapshot, Trouble};
 use lowland::{Error, Result};
 use std::rc::Rc;
 use web_time::{Duration, Instant};
@@ -32,6 +38,17 @@ pub struct Start {
     pub config: Config,
     /// Changes of its training points, in order.
     pub edits: Vec<Edit>,
+    /// The weights that both sides begin at, where they come from a file.
+    pub weights: Option<Rc<Weights>>,
+}
+
+/// A checkpoint that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weights {
+    /// The file's name, for messages.
+    pub name: String,
+    /// The file.
+    pub bytes: Vec<u8>,
 }
 
 /// The device and what lives on it.
@@ -40,7 +57,9 @@ pub struct Engine {
     gpu: Rc<Gpu>,
     duel: Option<Duel>,
     boundary: Option<Boundary>,
-    history: Option<History>,
+    examples: Option<Examples>,
+    past: Option<Past>,
+    map: Option<RhoMap>,
     ground: Option<Ground>,
     slow: Option<Slow>,
     /// Pixels that the picture of the ground may have.
@@ -55,13 +74,13 @@ pub struct Engine {
     lost: bool,
 }
 
-/// A duel in preparation; the one before goes on meanwhile.
+/// A duel in preparation; the one before rests meanwhile.
 #[derive(Debug)]
 enum Next {
     /// Its start has to come back from the device first.
     Snapshot(Start),
     /// It is being built.
-    Build { job: Job<Result<(Duel, Option<History>)>>, change: Change, start: Start },
+    Build { job: Job<Result<Duel>>, change: Change, start: Start },
 }
 
 /// How long the device may work for a frame, so that frames keep coming.
@@ -73,6 +92,9 @@ struct Pace {
     budget: f64,
     frames_per_second: f64,
     last: Option<Instant>,
+    /// Steps that the pace to follow allows by now, and has not given out.
+    steps: f64,
+    frame: f64,
 }
 
 /// How often a state is fetched to go on from after a crash or a lost device.
@@ -87,14 +109,16 @@ impl Engine {
         }
         let gpu = Gpu::from_parts(info, render.device.clone(), render.queue.clone(), None);
         let target = if gpu.is_software() { 0.08 } else { 1.0 / 60.0 };
-        let pace = Pace { target, budget: 0.2 * target, frames_per_second: 0.0, last: None };
+        let pace = Pace { target, budget: 0.2 * target, frames_per_second: 0.0, last: None, steps: 0.0, frame: 0.0 };
         let gpu = Rc::new(gpu);
         Self {
             render,
             gpu,
             duel: None,
             boundary: None,
-            history: None,
+            examples: None,
+            past: None,
+            map: None,
             ground: None,
             slow: None,
             ground_pixels: [640, 420],
@@ -141,9 +165,80 @@ impl Engine {
         self.ground_pixels = ground_pixels;
     }
 
+    /// What both sides make of single images.
+    pub fn examples(&self) -> Option<&Examples> {
+        self.examples.as_ref()
+    }
+
+    /// The kept moments of the training.
+    pub fn past(&self) -> Option<&Past> {
+        self.past.as_ref()
+    }
+
+    /// The map of rho and learning rate, since it was asked for.
+    pub fn map(&self) -> Option<&RhoMap> {
+        self.map.as_ref()
+    }
+
+    /// Trains the map for `steps` steps a cell, or ends that.
+    ///
+    /// # Errors
+    /// A sentence for what cannot be trained.
+    pub fn train_map(&mut self, state: &State, steps: Option<u64>) -> std::result::Result<(), String> {
+        let Some(steps) = steps else {
+            if let Some(map) = &mut self.map {
+                map.stop();
+            }
+            return Ok(());
+        };
+        let duel = self.duel.as_ref().ok_or_else(|| "The race is not there yet.".to_owned())?;
+        let map = RhoMap::new(&self.render, &self.gpu, duel, &state.config, steps).map_err(|error| error.to_string())?;
+        self.map = Some(map);
+        Ok(())
+    }
+
+    /// Where the weights of `side` lie that `state` shows: those that are looked back at, or the present ones.
+    pub fn slot(&self, side: usize, state: &State) -> Option<Slot<'_>> {
+        Some(slot(self.duel.as_ref()?, self.past.as_ref(), side, state.scrub))
+    }
+
+    /// Whether frames are wanted though nothing is trained: something is on its way, or not drawn yet.
+    pub fn has_work(&self, state: &State) -> bool {
+        let past = self.past.as_ref();
+        let drawn = |duel: &Duel| match &self.boundary {
+            Some(boundary) => {
+                let factors = mixed(self.slow.as_ref(), state);
+                let moment = factors.map_or_else(|| moment(duel, past, state.scrub), Moment::Mixed);
+                boundary.moment() == Some(moment)
+            }
+            None => true,
+        };
+        let at_work = |duel: &Duel| !duel.is_idle() || past.is_some_and(Past::is_preparing) || !drawn(duel);
+        let map = self.map.as_ref().is_some_and(RhoMap::is_running);
+        map || self.is_preparing() || self.is_measuring() || self.duel.as_ref().is_some_and(at_work)
+    }
+
+    /// The kept step nearest to `step`.
+    ///
+    /// # Errors
+    /// A sentence where nothing is kept.
+    pub fn look_back(&self, step: u64) -> std::result::Result<u64, String> {
+        let past = self.past.as_ref();
+        if let Some(why) = past.and_then(Past::refused) {
+            return Err(format!("There is no looking back: {why}"));
+        }
+        past.and_then(|past| past.step_near(step)).ok_or_else(|| "Nothing is kept yet to look back at.".to_owned())
+    }
+
     /// The newest state that came back from the device.
     pub fn snapshot(&self) -> Option<&Rc<Snapshot>> {
         self.snapshot.as_ref()
+    }
+
+    /// Whether the newest state that came back is the present one.
+    pub fn snapshot_is_present(&self) -> bool {
+        let present = self.duel.as_ref().map(Duel::submitted);
+        self.snapshot.as_ref().is_some_and(|snapshot| Some(snapshot.step) == present)
     }
 
     /// Whether another duel is being prepared.
@@ -173,16 +268,20 @@ impl Engine {
 
     /// Bytes on the device.
     pub fn gpu_bytes(&self) -> u64 {
+        let pictures = self.boundary.as_ref().map_or(0, Boundary::gpu_bytes);
+        let examples = self.examples.as_ref().map_or(0, Examples::gpu_bytes);
         self.duel.as_ref().map_or(0, Duel::gpu_bytes)
-            + self.boundary.as_ref().map_or(0, Boundary::gpu_bytes)
-            + self.history.as_ref().map_or(0, History::bytes)
+            + pictures
+            + examples
+            + self.past.as_ref().map_or(0, Past::gpu_bytes)
+            + self.map.as_ref().map_or(0, RhoMap::gpu_bytes)
             + self.ground.as_ref().map_or(0, Ground::gpu_bytes)
             + self.slow.as_ref().map_or(0, Slow::gpu_bytes)
     }
 
     /// Goes from what is trained to what `state` asks for, by the least that is needed.
     pub fn apply(&mut self, state: &mut State) {
-        let start = Start { config: state.config.clone(), edits: state.edits.clone() };
+        let start = state.start();
         let Some(before) = self.asked.replace(start.clone()) else {
             self.build(start, Change::Restart, None);
             return;
@@ -192,6 +291,7 @@ impl Engine {
         }
         let change = match settings::change(&before.config, &start.config) {
             Some(Change::Restart) => Change::Restart,
+            _ if before.weights != start.weights => Change::Restart,
             Some(Change::Live) if before.edits == start.edits && self.next.is_none() => Change::Live,
             _ => Change::Rebuild,
         };
@@ -208,14 +308,14 @@ impl Engine {
 
     /// The same from its beginning.
     pub fn restart(&mut self, state: &State) {
-        let start = Start { config: state.config.clone(), edits: state.edits.clone() };
+        let start = state.start();
         self.asked = Some(start.clone());
         self.build(start, Change::Restart, None);
     }
 
     /// From a state that was kept.
     pub fn resume(&mut self, state: &State, snapshot: Rc<Snapshot>) {
-        let start = Start { config: state.config.clone(), edits: state.edits.clone() };
+        let start = state.start();
         self.asked = Some(start.clone());
         self.build(start, Change::Rebuild, Some(snapshot));
     }
@@ -223,23 +323,25 @@ impl Engine {
     fn build(&mut self, start: Start, change: Change, from: Option<Rc<Snapshot>>) {
         let (gpu, with) = (Rc::clone(&self.gpu), start.clone());
         let before = self.duel.as_ref().map(|duel| duel.trainer().setup().clone());
-        let bytes: u64 = if self.gpu.is_software() { 16 << 20 } else { 64 << 20 };
-        let job = Job::new(async move {
-            let duel = Duel::new(Rc::clone(&gpu), with, from, before).await?;
-            let lanes = duel.trainer().setup().lanes.len();
-            let history = History::new(&gpu, duel.model(), lanes, bytes).await.ok();
-            Ok((duel, history))
-        });
+        let twice = self.duel.as_ref().filter(|_| from.is_some()).and_then(|duel| duel.double_snapshot().cloned());
+        let job = Job::new(async move { Duel::new(gpu, with, from, before, twice).await });
         self.next = Some(Next::Build { job, change, start });
     }
 
     /// Says why something cannot be trained, and goes on with what is.
     fn refuse(&mut self, state: &mut State, error: &Error) {
         state.warn(error.to_string());
-        if let Some(duel) = &self.duel {
-            state.config = duel.start().config.clone();
-            state.edits = duel.start().edits.clone();
-            self.asked = Some(duel.start().clone());
+        match &self.duel {
+            Some(duel) => {
+                state.begin_at(duel.start().clone());
+                self.asked = Some(duel.start().clone());
+            }
+            // Nothing is trained yet: the opening duel is, instead.
+            None if self.asked.as_ref() != Some(&crate::presets::opening()) => {
+                state.begin_at(crate::presets::opening());
+                self.asked = None;
+            }
+            None => {}
         }
     }
 
@@ -254,8 +356,15 @@ impl Engine {
         if self.next.is_none() {
             self.apply(state);
         }
+        let mut budget = Duration::from_secs_f64(self.pace.budget);
+        if let Some(map) = &mut self.map {
+            // Both train on, each in half of the time.
+            budget = if map.is_running() { budget / 2 } else { budget };
+            if let Err(error) = map.tick(&self.render, &self.gpu, budget, theme) {
+                state.warn(format!("The map of rho and learning rate has stopped: {error}"));
+            }
+        }
         let Some(duel) = &mut self.duel else { return };
-        let rests = matches!(self.next, Some(Next::Build { .. }));
         match &mut state.slow {
             Some(motion) => {
                 let slow = self.slow.get_or_insert_with(|| Slow::new(&self.gpu, duel));
@@ -265,16 +374,22 @@ impl Engine {
             }
             None => self.slow = None,
         }
+        // While another duel is prepared, from this one's state or anew, it rests: steps would be lost.
+        let mut rests = self.next.is_some();
+        if let Some(past) = &mut self.past {
+            past.tick(&self.gpu, duel);
+            rests |= past.is_preparing();
+        }
         let steps = match (rests, &mut self.slow, state.playing) {
             (true, ..) => 0,
             (false, Some(slow), _) => slow.allow(&self.gpu, duel),
-            (false, None, true) => u64::MAX,
+            (false, None, true) => self.pace.steps(state.view.speed, duel.data().shape.len() == 2),
             (false, None, false) => std::mem::take(&mut state.single_steps),
         };
         let fetch = self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
-        match duel.tick(steps, Duration::from_secs_f64(self.pace.budget), fetch) {
+        match duel.tick(steps, budget, fetch) {
             Ok(events) => {
-                if steps == u64::MAX {
+                if state.playing && !rests && self.slow.is_none() {
                     state.curves.pass(self.pace.seconds());
                 }
                 if let Some(slow) = &mut self.slow {
@@ -292,8 +407,19 @@ impl Engine {
                 return;
             }
         }
+        if let (Some(duel), Some(examples)) = (&self.duel, &mut self.examples) {
+            examples.tick(&self.gpu, duel, state);
+        }
         if let (Some(duel), Some(boundary)) = (&self.duel, &mut self.boundary) {
-            boundary.tick(&self.render, &self.gpu, duel, state, theme);
+            let past = self.past.as_ref();
+            let factors = mixed(self.slow.as_ref(), state);
+            let unfolded = self.slow.as_ref().and_then(Slow::unfolded);
+            let source = match unfolded.zip(factors) {
+                Some((slots, factors)) => Source::Mix(slots, factors),
+                None => Source::Slots([0, 1].map(|side| slot(duel, past, side, state.scrub))),
+            };
+            let moment = factors.map_or_else(|| moment(duel, past, state.scrub), Moment::Mixed);
+            boundary.tick((&self.render, &self.gpu), moment, source, state, theme);
         }
         if let Err(error) = self.tick_ground(state, theme) {
             state.warn(error.to_string());
@@ -301,15 +427,26 @@ impl Engine {
     }
 
     fn tick_ground(&mut self, state: &State, theme: egui::Theme) -> Result<()> {
-        let (Some(duel), Some(history), Some(ground)) = (&self.duel, &mut self.history, &mut self.ground) else {
-            return Ok(());
+        let (Some(duel), Some(ground)) = (&self.duel, &mut self.ground) else { return Ok(()) };
+        let past = self.past.as_ref();
+        let (step, present) = match moment(duel, past, state.scrub) {
+            Moment::Past(step) => (step, false),
+            _ => (duel.submitted(), true),
         };
-        history.record(&self.gpu, duel.trainer())?;
+        // Copies of the handles: the history is asked while its entries are looked at.
+        let sides = [0, 1].map(|side| {
+            let slot = slot(duel, past, side, state.scrub);
+            (slot.weights.clone(), slot.weights_offset, slot.running.clone(), slot.running_offset)
+        });
+        let Some(history) = self.past.as_mut().and_then(Past::history_mut) else { return Ok(()) };
         let moment = ground::Moment {
-            step: duel.submitted(),
-            sides: [duel.slot(0), duel.slot(1)],
+            step,
+            sides: [0, 1].map(|side| {
+                let (weights, weights_offset, running, running_offset) = &sides[side];
+                Slot { weights, weights_offset: *weights_offset, running, running_offset: *running_offset }
+            }),
             lanes: [0, 1].map(|side| duel.sides().get(side).map_or(0, |side| side.first)),
-            present: true,
+            present,
             unfolded: self.slow.as_ref().and_then(Slow::unfolded),
             climbs: self.slow.as_ref().is_none_or(Slow::climbs),
         };
@@ -352,7 +489,7 @@ impl Engine {
     fn prepare(&mut self, state: &mut State) {
         match self.next.take() {
             Some(Next::Snapshot(start)) => {
-                let wanted = self.duel.as_ref().map(Duel::submitted);
+                let wanted = self.duel.as_ref().filter(|duel| !duel.awaits_double()).map(Duel::submitted);
                 match self.snapshot.clone().filter(|snapshot| Some(snapshot.step) == wanted) {
                     Some(snapshot) => self.build(start, Change::Rebuild, Some(snapshot)),
                     None => self.next = Some(Next::Snapshot(start)),
@@ -360,33 +497,53 @@ impl Engine {
             }
             Some(Next::Build { mut job, change, start }) => match job.poll() {
                 None => self.next = Some(Next::Build { job, change, start }),
-                Some(Ok((duel, history))) => self.install(state, duel, history, change),
+                Some(Ok(duel)) => self.install(state, duel, change),
                 Some(Err(error)) => self.refuse(state, &error),
             },
             None => {}
         }
     }
 
-    fn install(&mut self, state: &mut State, duel: Duel, history: Option<History>, change: Change) {
+    fn install(&mut self, state: &mut State, duel: Duel, change: Change) {
         if change == Change::Restart || state.curves.lanes().is_empty() {
             state.curves.begin(duel.lanes());
             state.scrub = None;
+        } else {
+            state.curves.go_on(duel.lanes(), duel.submitted());
         }
         self.snapshot = None;
-        self.slow = None;
-        self.boundary = Boundary::new(&self.render, &self.gpu, &duel);
-        // The way goes on where the same lanes do.
-        let same = |before: &Duel| {
-            before.model().parameter_floats() == duel.model().parameter_floats() && before.lanes() == duel.lanes()
-        };
-        let goes_on = change == Change::Rebuild && self.duel.as_ref().is_some_and(same);
-        if !goes_on || self.history.is_none() {
-            self.history = history;
-        }
+        let sizes = |duel: &Duel| (duel.model().parameter_floats(), duel.model().running_floats());
+        let goes_on = change == Change::Rebuild && self.duel.as_ref().is_some_and(|last| sizes(last) == sizes(&duel));
         let before = self.ground.take().filter(|_| goes_on);
         self.ground = Some(Ground::new(&self.render, &self.gpu, &duel, before));
+        self.slow = None;
+        self.past = Some(match self.past.take() {
+            Some(past) => past.go_on(&self.gpu, &duel, change == Change::Restart),
+            None => Past::new(&self.gpu, &duel),
+        });
+        self.boundary = Boundary::new(&self.render, &self.gpu, &duel);
+        self.examples = Examples::new(&self.gpu, &duel);
         self.duel = Some(duel);
     }
+}
+
+/// Where the weights of `side` lie: the kept ones nearest to a step that is looked back at, or the present ones.
+fn slot<'a>(duel: &'a Duel, past: Option<&'a Past>, side: usize, back: Option<u64>) -> Slot<'a> {
+    let lane = duel.sides().get(side).map_or(0, |side| side.first);
+    back.and_then(|step| past?.slot(lane, step)).unwrap_or_else(|| duel.slot(side))
+}
+
+/// Where slow motion stands between before, climbed and after, once its step is done.
+fn mixed(slow: Option<&Slow>, state: &State) -> Option<[f32; 3]> {
+    let (slow, motion) = slow.filter(|slow| slow.unfolded().is_some()).zip(state.slow)?;
+    let still = !slow.climbs() && motion.part < PARTS - 1;
+    Some(if still { [1.0, 0.0, 0.0] } else { place(motion.part, motion.done) })
+}
+
+/// What these weights are.
+fn moment(duel: &Duel, past: Option<&Past>, back: Option<u64>) -> Moment {
+    let back = back.and_then(|step| past?.step_near(step));
+    back.map_or(Moment::Present(duel.submitted()), Moment::Past)
 }
 
 impl std::fmt::Debug for Engine {
@@ -405,14 +562,28 @@ impl Pace {
             // The window was hidden.
             return;
         }
+        self.frame = seconds;
         let rate = 1.0 / seconds.max(1e-4);
         self.frames_per_second += 0.1 * (rate - self.frames_per_second);
-        let factor = if seconds > 1.2 * self.target { 0.85 } else { 1.08 };
-        self.budget = (self.budget * factor).clamp(0.02 * self.target, 0.6 * self.target);
+        // Frames that are slow for other reasons than training are no reason to train less.
+        let slow = seconds > 1.2 * self.target && 3.0 * self.budget > 0.5 * seconds;
+        let factor = if slow { 0.85 } else { 1.08 };
+        let least = (0.15 * seconds).min(0.05);
+        self.budget = (self.budget * factor).clamp(least, least.max(0.6 * self.target));
     }
 
     /// Seconds of the frame before.
     fn seconds(&self) -> f64 {
-        1.0 / self.frames_per_second.max(1.0)
+        self.frame
+    }
+
+    /// Steps that this frame may submit: as many as fit, or, of a race of points, what the pace to follow allows.
+    fn steps(&mut self, speed: Option<f32>, points: bool) -> u64 {
+        let Some(speed) = speed.filter(|_| points) else { return u64::MAX };
+        // What a slow frame could not give out is not made up for later.
+        self.steps = (self.steps + f64::from(speed) * self.frame).min(0.5 * f64::from(speed));
+        let whole = self.steps.floor();
+        self.steps -= whole;
+        whole as u64
     }
 }

@@ -2,22 +2,28 @@
 
 mod controls;
 mod curves;
+mod examples;
 mod fields;
 mod ground;
 mod layers;
 mod line;
+mod map;
 mod messages;
 mod slow;
 mod status;
+mod table;
 mod top_bar;
 
 pub use controls::controls_ui;
 pub use curves::curves_ui;
+use examples::examples_ui;
 pub use fields::fields_ui;
 pub use ground::ground_ui;
 pub use layers::layers_ui;
+pub use map::map_ui;
 pub use messages::messages_ui;
 pub use status::status_ui;
+pub use table::table_ui;
 pub use top_bar::{sentence_ui, top_bar_ui};
 
 use crate::command::Command;

@@ -84,6 +84,8 @@ pub(crate) struct Plan {
     pub(crate) climbs: Vec<bool>,
     /// Examples that climb together.
     group: usize,
+    /// Examples of a batch of an evaluation.
+    pub(crate) eval_batch: usize,
 }
 
 /// The buffers that a step, an evaluation or a trainer names.
@@ -158,6 +160,7 @@ impl Plan {
         let r = &mut recording;
         let lane_floats = |floats: usize| (4 * floats * lanes.len()) as u64;
         let training = |bytes| if trains { bytes } else { 0 };
+        let eval_batch = if trains { batch.max(eval_batch(model, &data)) } else { batch };
         let moments = lanes.iter().map(|lane| lane.optimizer.moments()).max().unwrap_or(0);
         let ring_bytes = (RECORD_BYTES * RING * lanes.len()) as u64;
         let b = Buffers {
@@ -168,8 +171,8 @@ impl Plan {
             hyper: r.buffer("hyper-parameters", lane_floats(12)),
             seeds: r.buffer("seeds", 4 * lanes.len() as u64),
             scheduled: r.buffer("schedule", training(lane_floats(4 * RING))),
-            outcome: r.buffer("outcomes", (2 * 16 * batch * lanes.len()) as u64),
-            labels: r.buffer("labels", (4 * batch * sizes.data_slots) as u64),
+            outcome: r.buffer("outcomes", (16 * lanes.len() * eval_batch.max(2 * batch)) as u64),
+            labels: r.buffer("labels", (4 * eval_batch.max(batch * sizes.data_slots)) as u64),
             squares: r.buffer("squares of gradients", lane_floats(2 * 256)),
             clock: r.buffer("clock", CLOCK_BYTES as u64),
             eval_clock: r.buffer("clock of evaluations", CLOCK_BYTES as u64),
@@ -193,6 +196,7 @@ impl Plan {
             data,
             sizes,
             group,
+            eval_batch,
         };
         let lane_seeds = plan.recording.table(lanes.iter().map(|lane| [lane.seed, 0, 0, 0]).collect());
         let init = record_init(&plan.recording, model, plan.buffers.weights, lane_seeds);
@@ -200,12 +204,19 @@ impl Plan {
         if trains {
             step::record(&mut plan, &mut network, model, &request, &seeds, &slots);
         }
-        plan.record_evaluation(&mut network, model, family);
+        if eval_batch > batch {
+            let larger = Sizes { batch: eval_batch, data_slots: 1, ..sizes };
+            let mut network = model.connect(&mut plan.recording, larger, false)?;
+            plan.buffers.logits = network.logits().value;
+            plan.record_evaluation(&mut network, model, family);
+        } else {
+            plan.record_evaluation(&mut network, model, family);
+        }
         Ok(plan)
     }
 
     fn record_evaluation(&mut self, network: &mut Network<'_>, model: &Model, family: Family) {
-        let batch = self.sizes.batch;
+        let batch = self.eval_batch;
         let one_slot = self.recording.table(vec![[0; 4]]);
         let rows = self.recording.table(dispatch_rows(self.sizes.lanes));
         let b = &self.buffers;
@@ -219,16 +230,16 @@ impl Plan {
         let pass = Pass { weights: b.weights, rows, mode: Mode::Inference, batch };
         let forward = network.record(&mut self.recording, b.arenas(), family, pass, b.loss(0));
         self.segments.push((Segment::EvalForward, forward));
-        let log = self.record_log(rows, batch, b.eval_clock, b.eval_ring);
+        let log = self.record_log(rows, batch, batch, b.eval_clock, b.eval_ring);
         self.segments.push((Segment::EvalLog, vec![log]));
     }
 
     /// Closes a step, a group of it, or a batch of an evaluation.
-    fn record_log(&self, rows: TableId, examples: usize, clock: BufferId, ring: BufferId) -> Dispatch {
+    fn record_log(&self, rows: TableId, examples: usize, whole: usize, clock: BufferId, ring: BufferId) -> Dispatch {
         let (_, slices) = optim::norm_slices(self.sizes.parameters);
         let params = Log {
             batch: examples as u32,
-            whole: self.sizes.batch as u32,
+            whole: whole as u32,
             ascent_offset: self.ascent_offset() as u32,
             slices,
             lanes: self.sizes.lanes as u32,
@@ -283,6 +294,12 @@ impl Plan {
         self.segments.iter().position(|(name, _)| *name == segment)
     }
 
+    /// The name and the dispatches of the segment at `index`.
+    pub(crate) fn segment(&self, index: usize) -> (Segment, &[Dispatch]) {
+        let (segment, dispatches) = &self.segments[index];
+        (*segment, dispatches)
+    }
+
     /// Checks that no buffer is larger than the device can bind.
     pub(crate) fn fits(&self, max_binding: u64) -> Result<()> {
         let (label, bytes) = self.recording.largest();
@@ -293,6 +310,16 @@ impl Plan {
             "the buffer of {label} would have {bytes} bytes, the adapter binds at most {max_binding}; use a smaller batch or model."
         )))
     }
+}
+
+/// Examples of a batch of an evaluation, where that of a step is smaller: a small network's batches are cheap, and each has its
+/// dispatches. It follows from network and data alone, so that the sums of an evaluation have one order.
+fn eval_batch(model: &Model, data: &DeviceData) -> usize {
+    const BATCH: u64 = 250;
+    // Multiply-adds of a lane's layer: all lanes of a trainer stay below what `Trainer::split` allows a dispatch.
+    const LAYER: u64 = 1 << 22;
+    let largest = data.views().into_iter().map(|view| data.range(view).1).max().unwrap_or(0);
+    (BATCH.min(LAYER / model.heaviest_layer().max(1)) as usize).min(largest)
 }
 
 fn slot_of(seeds: &mut Vec<u32>, seed: u32) -> u32 {

@@ -84,7 +84,7 @@ pub(super) fn record(
     }
     let updates = record_updates(plan, &rows, &b, last);
     plan.segments.push((Segment::Update, updates));
-    let log = plan.record_log(all, group, b.clock, b.ring);
+    let log = plan.record_log(all, group, sizes.batch, b.clock, b.ring);
     plan.segments.push((Segment::Log, vec![log]));
 }
 

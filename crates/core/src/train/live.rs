@@ -102,7 +102,7 @@ impl Trainer {
         self.plan.data_buffers.upload(gpu, &self.program, &self.plan.data, data);
         if let Some(Job::Evaluate { view, first, count, .. }) = self.agenda.front_mut() {
             *first = 0;
-            *count = self.plan.data.range(*view).1.div_ceil(self.setup.batch) as u64;
+            *count = self.plan.data.range(*view).1.div_ceil(self.plan.eval_batch) as u64;
         }
         true
     }

@@ -15,11 +15,11 @@ pub use boundary::{ASPECT, Boundary, Moment, Source};
 pub use duel::{Duel, Side};
 pub use examples::{Examples, Seen};
 pub use ground::{BEYOND, Ground, Laid, Line, Scale, Subject, Surface, What, camera};
-pub use slow::{Numbers, PARTS, Slow, place};
 pub use job::Job;
 pub use map::{Cell, RhoMap, SIDE};
 pub use past::Past;
 pub use picture::{FORMAT, Picture};
+pub use slow::{Numbers, PARTS, Slow, place};
 
 use crate::settings::{self, Change};
 use crate::state::{Edit, State};
@@ -160,6 +160,16 @@ impl Engine {
         self.slow.as_ref()
     }
 
+    /// What the last whole surface shows: the plane's name, points along each side, and the step.
+    pub fn surface_state(&self) -> Option<(&'static str, usize, u64)> {
+        let surface = self.ground.as_ref()?.surface()?;
+        let plane = match surface.subject {
+            Subject::Plane(kind) => kind.name(),
+            Subject::Step => "step",
+        };
+        Some((plane, surface.grid, surface.step))
+    }
+
     /// How many pixels the picture of the ground has room for.
     pub fn look(&mut self, ground_pixels: [u32; 2]) {
         self.ground_pixels = ground_pixels;
@@ -192,7 +202,8 @@ impl Engine {
             return Ok(());
         };
         let duel = self.duel.as_ref().ok_or_else(|| "The race is not there yet.".to_owned())?;
-        let map = RhoMap::new(&self.render, &self.gpu, duel, &state.config, steps).map_err(|error| error.to_string())?;
+        let map =
+            RhoMap::new(&self.render, &self.gpu, duel, &state.config, steps).map_err(|error| error.to_string())?;
         self.map = Some(map);
         Ok(())
     }

@@ -21,7 +21,7 @@ pub fn camera(view: &View) -> TerrainCamera {
     TerrainCamera {
         azimuth: view.azimuth.to_radians(),
         elevation: view.elevation.to_radians(),
-        zoom: 1.12 * view.zoom,
+        zoom: 1.02 * view.zoom,
         ..TerrainCamera::default()
     }
 }
@@ -58,26 +58,15 @@ impl Ground {
         }
         let Some(tools) = &mut self.tools else { return Ok(()) };
         let scale = surface.scale(drawn.log);
-        let style = TerrainStyle {
-            levels: scale.levels,
-            stale,
-            ..TerrainStyle::new(drawn.camera, scale.heights, drawn.dark)
-        };
+        let style =
+            TerrainStyle { levels: scale.levels, stale, ..TerrainStyle::new(drawn.camera, scale.heights, drawn.dark) };
         let mut encoder = frame.render.device.create_command_encoder(&Default::default());
         for (i, _) in surface.faces.iter().enumerate() {
             let (Some(picture), Some(sweep)) = (self.pictures.get_mut(i), tools.sweeps.get(i)) else { continue };
             picture.resize(frame.render, "ground", drawn.size);
             let target = picture.texture().create_view(&Default::default());
             let losses = sweep.losses();
-            tools.terrain.draw(
-                &self.parts.gpu,
-                &mut encoder,
-                &target,
-                drawn.size,
-                losses,
-                surface.grid,
-                &style,
-            )?;
+            tools.terrain.draw(&self.parts.gpu, &mut encoder, &target, drawn.size, losses, surface.grid, &style)?;
         }
         frame.render.queue.submit([encoder.finish()]);
         if self.drawn.is_none_or(|last| (last.round, last.log) != (drawn.round, drawn.log)) {
@@ -127,7 +116,8 @@ impl Face {
         let ball = centre.map_or_else(Vec::new, |[x, y, _]| {
             let corner = |i: usize| (std::f32::consts::TAU * i as f32 / CORNERS as f32).sin_cos();
             let radius = rho / self.half;
-            (0..=CORNERS).map(corner).map(|(sin, cos)| lie([x + radius * cos, y + radius * sin])).collect()
+            let around = (0..=CORNERS).map(corner).map(|(sin, cos)| [x + radius * cos, y + radius * sin]);
+            around.filter(|at| at.iter().all(|v| v.abs() <= 1.0)).map(lie).collect()
         });
         Laid { paths, marks, ball }
     }

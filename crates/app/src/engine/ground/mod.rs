@@ -93,6 +93,8 @@ pub struct Ground {
     /// Rounds so far.
     round: u64,
     trouble: Option<String>,
+    /// What has no surface at a step, so that it is not tried again there.
+    failed: Option<(Subject, u64)>,
 }
 
 #[derive(Debug)]
@@ -112,7 +114,10 @@ enum Phase {
     /// The places of everything are on their way.
     Places(Begun),
     /// The grid is being measured.
-    Sweep { surface: Surface, values: Vec<Option<Vec<[f32; 2]>>> },
+    Sweep {
+        surface: Surface,
+        values: Vec<Option<Vec<[f32; 2]>>>,
+    },
     /// The line is.
     Line,
 }
@@ -192,6 +197,7 @@ impl Ground {
             laid,
             round,
             trouble: None,
+            failed: None,
         }
     }
 
@@ -248,7 +254,11 @@ impl Ground {
         let tools = self.tools.as_ref();
         let sweeps = tools.map_or(0, |t| t.sweeps.iter().map(Sweep::bytes).sum::<u64>() + t.line.bytes());
         let pictures = self.pictures.iter().map(|p| 4 * u64::from(p.size()[0]) * u64::from(p.size()[1]));
-        sweeps + tools.map_or(0, |t| t.terrain.bytes()) + self.start.bytes() + self.frozen.bytes() + pictures.sum::<u64>()
+        sweeps
+            + tools.map_or(0, |t| t.terrain.bytes())
+            + self.start.bytes()
+            + self.frozen.bytes()
+            + pictures.sum::<u64>()
     }
 
     /// Moves the round on by what fits a frame, and draws what has changed. Never waits.

@@ -15,16 +15,18 @@ impl Ground {
                     self.freeze(&[(0, self.start.slot(0)), (1, first), (2, second)]);
                     self.ask_places(frame, Begun { variance: Some(principal.variance), ..begun }, false)
                 }
-                Err(error) => self.without(error),
+                Err(error) => self.without(begun, error),
             },
             Phase::Places(begun) => match frame.history.take_coordinates(&gpu) {
                 Ok(None) => Ok(self.phase = Phase::Places(begun)),
                 Ok(Some(places)) => self.sweep(frame, begun, &places),
                 // Both sides are one network, as they are where rho is 0 on both: there is still the plane of their path.
-                Err(error) if error.is_input() && begun.subject == Subject::Plane(PlaneKind::Points) && begun.step > 0 => {
+                Err(error)
+                    if error.is_input() && begun.subject == Subject::Plane(PlaneKind::Points) && begun.step > 0 =>
+                {
                     self.ask_principal(frame, Begun { same: true, ..begun })
                 }
-                Err(error) => self.without(error),
+                Err(error) => self.without(begun, error),
             },
             Phase::Sweep { surface, values } => self.measure(surface, values),
             Phase::Line => {
@@ -40,11 +42,12 @@ impl Ground {
     }
 
     /// No surface for now, and why.
-    fn without(&mut self, error: Error) -> Result<()> {
+    fn without(&mut self, begun: Begun, error: Error) -> Result<()> {
         if !error.is_input() {
             return Err(error);
         }
         self.trouble = Some(error.to_string());
+        self.failed = Some((begun.subject, begun.step));
         Ok(())
     }
 
@@ -60,7 +63,8 @@ impl Ground {
             _ if fresh && frame.playing => Some(most),
             _ => Some(GRIDS[0]),
         };
-        let Some(grid) = grid.filter(|_| self.tools.is_some()) else { return Ok(()) };
+        let waits = self.tools.is_none() || self.failed == Some((subject, moment.step));
+        let Some(grid) = grid.filter(|_| !waits) else { return Ok(()) };
         let begun = Begun {
             subject,
             step: moment.step,
@@ -137,11 +141,7 @@ impl Ground {
                 marks
             }
             _ => {
-                let [left, right] = if through {
-                    [Some([1.0, 0.0]), Some([0.0, 1.0])]
-                } else {
-                    begun.lanes.map(last)
-                };
+                let [left, right] = if through { [Some([1.0, 0.0]), Some([0.0, 1.0])] } else { begun.lanes.map(last) };
                 let climbed = climbed.filter(|_| begun.present);
                 let all = [
                     (What::Start, Some([0.0, 0.0])),
@@ -161,7 +161,9 @@ impl Ground {
             way.chain(end).map(|at| plane.place(at)).collect()
         });
         let held = marks.iter().filter(|(what, _)| *what != What::Climbed || begun.subject == Subject::Step);
-        let held: Vec<[f64; 2]> = held.map(|(_, at)| plane.place(*at)).collect();
+        // Around a climb there is as much room on the other side, for the whole ball.
+        let across = (begun.subject == Subject::Step && begun.climbs).then_some([-1.0, 0.0]);
+        let held: Vec<[f64; 2]> = held.map(|(_, at)| *at).chain(across).map(|at| plane.place(at)).collect();
         let square = Square::around(held.iter().copied().chain(ways.iter().flatten().copied()));
         let mut points: Vec<[f32; 3]> = square.grid(begun.grid).map(|at| plane.factors(at)).collect();
         // The marks' own factors, not those of their places: exactly 0 and 1 where they are the sources.
@@ -169,7 +171,8 @@ impl Ground {
             let origin = if through { 1.0 - x - y } else { 1.0 };
             [origin as f32, *x as f32, *y as f32]
         }));
-        let mark = |(what, at): &(What, [f64; 2])| Mark { what: *what, at: square.unit(plane.place(*at)), loss: f32::NAN };
+        let mark =
+            |(what, at): &(What, [f64; 2])| Mark { what: *what, at: square.unit(plane.place(*at)), loss: f32::NAN };
         let face = Face {
             losses: Vec::new(),
             half: square.half as f32,
@@ -217,7 +220,8 @@ impl Ground {
             };
             let products = [dot(0, 0), dot(0, 1), dot(1, 1)];
             let Some(plane) = Plane::new(false, products) else {
-                return self.without(Error::input("the network's filters are all zero, so no direction is as long."));
+                return self
+                    .without(begun, Error::input("the network's filters are all zero, so no direction is as long."));
             };
             let square = Square { middle: [0.0; 2], half: products[0].sqrt() };
             let first = 3 * side as u64;
@@ -266,7 +270,7 @@ impl Ground {
             }
         }
         self.shown = Some(surface);
-        self.trouble = None;
+        (self.trouble, self.failed) = (None, None);
         self.round += 1;
         self.phase = Phase::Line;
         Ok(())

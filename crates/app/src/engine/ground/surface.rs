@@ -98,6 +98,18 @@ impl Surface {
         Scale { cut: most > 1.02 * high, ..Scale::new(log, least, high) }
     }
 
+    /// The losses as rows of a file: which face, the place on it in lengths of weights, and the loss.
+    pub fn csv(&self) -> String {
+        let mut rows = "face,x,y,loss\n".to_owned();
+        for (i, face) in self.faces.iter().enumerate() {
+            let at = |k: usize| face.half * (2.0 * k as f32 / (self.grid.max(2) - 1) as f32 - 1.0);
+            for (k, loss) in face.losses.iter().enumerate() {
+                rows += &format!("{i},{},{},{loss}\n", at(k % self.grid), at(k / self.grid));
+            }
+        }
+        rows
+    }
+
     /// The mark of a side.
     pub fn side(&self, side: usize) -> Option<&Mark> {
         self.faces.iter().flat_map(|face| &face.marks).find(|mark| mark.what == What::Side(side))
@@ -110,7 +122,8 @@ impl Scale {
         if log {
             // 2, 4, 8, ... lines a decade.
             let decades = (sound.high / sound.low).log10();
-            let per_decade = [2.0, 4.0, 8.0, 16.0, 32.0, 64.0f32].into_iter().find(|n| n * decades >= 14.0).unwrap_or(128.0);
+            let per_decade =
+                [2.0, 4.0, 8.0, 16.0, 32.0, 64.0f32].into_iter().find(|n| n * decades >= 14.0).unwrap_or(128.0);
             let low = 10f32.powf((sound.low.log10() * per_decade).floor() / per_decade);
             let heights = HeightScale::new(true, low, sound.high);
             let levels = (heights.high / heights.low).log10() * per_decade;
@@ -176,11 +189,20 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_a_file_have_places() {
+        let csv = surface(vec![0.0, 1.0, 2.0, 1.0, 2.0, 3.0, 2.0, 3.0, 4.0]).csv();
+        assert_eq!(csv.lines().count(), 10);
+        assert_eq!(csv.lines().nth(6), Some("0,1,0,3"));
+    }
+
+    #[test]
     fn heights_between_points_follow_the_grid() {
         let surface = surface(vec![0.0, 1.0, 2.0, 1.0, 2.0, 3.0, 2.0, 3.0, 4.0]);
         let scale = HeightScale::new(false, 0.0, 8.0);
         let at = |x, y| surface.faces[0].height(&scale, [x, y]);
-        assert!((at(-1.0, -1.0)).abs() < 1e-6 && (at(0.0, 0.0) - 0.25).abs() < 1e-6 && (at(1.0, 0.0) - 0.375).abs() < 1e-3);
+        assert!(
+            (at(-1.0, -1.0)).abs() < 1e-6 && (at(0.0, 0.0) - 0.25).abs() < 1e-6 && (at(1.0, 0.0) - 0.375).abs() < 1e-3
+        );
         assert!(at(0.25, 0.1) > at(0.1, 0.1));
         assert_eq!(at(9.0, 9.0), at(1.0, 1.0));
     }

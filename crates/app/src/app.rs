@@ -166,6 +166,7 @@ impl App {
         }
         panels::table_ui(ui, &mut scene);
         panels::map_ui(ui, &mut scene);
+        panels::runs_ui(ui, &mut scene);
         panels::layers_ui(ui, &mut scene);
         panels::messages_ui(ui, &mut scene);
     }

@@ -46,9 +46,8 @@ pub fn interval(values: &[f32]) -> (f32, f32) {
 
 /// The 97.5 % quantile of Student's t, by degrees of freedom.
 fn student(freedom: usize) -> f32 {
-    const TABLE: [f32; 15] = [
-        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-    ];
+    const TABLE: [f32; 15] =
+        [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131];
     // Beyond the table the seeds are so many that its last value is wide enough.
     TABLE[freedom.clamp(1, TABLE.len()) - 1]
 }
@@ -80,7 +79,14 @@ pub struct Score {
 }
 
 /// In how many seeds the lanes from `second` on have a higher value than those from `first` on.
-pub fn score(curves: &Curves, first: usize, second: usize, seeds: usize, quantity: Quantity, step: u64) -> Option<Score> {
+pub fn score(
+    curves: &Curves,
+    first: usize,
+    second: usize,
+    seeds: usize,
+    quantity: Quantity,
+    step: u64,
+) -> Option<Score> {
     let mut score = Score { ahead: 0, ties: 0, seeds };
     for seed in 0..seeds {
         let (a, b) = (curves.at(first + seed, quantity, step)?.value, curves.at(second + seed, quantity, step)?.value);

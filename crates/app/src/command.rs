@@ -51,6 +51,14 @@ pub enum Command {
     ToggleLogLoss,
     /// Trains the map of rho and learning rate, so many steps a cell; nothing ends that.
     TrainMap(Option<u64>),
+    /// Opens the run folder at this path beside the race.
+    OpenRun(String),
+    /// Lets the person choose such a folder.
+    ChooseRun,
+    /// Closes the run folder of this number.
+    CloseRun(usize),
+    /// Trains what the run folder of this number trained.
+    TrainRun(usize),
     /// Looks back at a step; nothing for the present.
     Scrub(Option<u64>),
     /// Shows test points, or not.
@@ -63,6 +71,10 @@ pub enum Command {
     RemovePoint(usize),
     /// Forgets all changes of points.
     ClearEdits,
+    /// The class of a point that a click adds.
+    Class(u16),
+    /// At a pace that can be followed, or as fast as it goes.
+    ToggleSpeed,
     /// Opens or closes what lies over the panels.
     Layer(Layer),
     /// Closes the topmost of them.
@@ -152,6 +164,10 @@ pub const COMMANDS: &[Spec] = &[
         ],
     ),
     with("train-map", "Train the map of rho and learning rate", "steps, or stop", &["300", "1000", "3000", "stop"]),
+    with("open-run", "Open a run folder", "path", &[]),
+    plain("choose-run", "Choose a run folder", None),
+    with("close-run", "Close a run folder", "number from 0", &[]),
+    with("train-run", "Train what a run folder trained", "number from 0", &[]),
     plain("log-loss", "Losses: logarithm or plain", None),
     plain("present", "Back to the present", Some(Key::End)),
     with("scrub", "Look back at step", "step, or nothing for the present", &[""]),
@@ -160,6 +176,8 @@ pub const COMMANDS: &[Spec] = &[
     with("move-point", "Move a training point", "index,x,y", &[]),
     with("remove-point", "Remove a training point", "index", &[]),
     plain("clear-edits", "Points as they were", None),
+    with("class", "Class of added points", "its number, from 0", &["0", "1"]),
+    plain("full-speed", "Full speed, or a pace to follow", Some(Key::F)),
     with(
         "show",
         "Show",
@@ -245,6 +263,10 @@ impl Command {
                 let steps = argument.parse().ok().filter(|steps| (1..=1_000_000).contains(steps));
                 Self::TrainMap(Some(steps.ok_or_else(wrong)?))
             }
+            "open-run" if !argument.is_empty() => Self::OpenRun(argument.into()),
+            "choose-run" => Self::ChooseRun,
+            "close-run" => Self::CloseRun(index(numbers(1)?[0])?),
+            "train-run" => Self::TrainRun(index(numbers(1)?[0])?),
             "log-loss" => Self::ToggleLogLoss,
             "present" => Self::Scrub(None),
             "scrub" if argument.is_empty() => Self::Scrub(None),
@@ -260,6 +282,8 @@ impl Command {
             }
             "remove-point" => Self::RemovePoint(index(numbers(1)?[0])?),
             "clear-edits" => Self::ClearEdits,
+            "class" => Self::Class(index(numbers(1)?[0])? as u16),
+            "full-speed" => Self::ToggleSpeed,
             "show" => Self::Layer(Layer::parse(argument).ok_or_else(wrong)?),
             "palette" => Self::Layer(Layer::Palette),
             "keys" => Self::Layer(Layer::Keys),
@@ -284,6 +308,8 @@ mod tests {
             let argument = match spec.name {
                 "set" => "rho=0.1",
                 "reset" => "rho",
+                "open-run" => "folder",
+                "close-run" | "train-run" => "0",
                 "add-point" | "move-point" => "1,0.5,0",
                 "remove-point" => "1",
                 _ => spec.offered.first().copied().unwrap_or_default(),

@@ -66,6 +66,8 @@ pub fn link(state: &State) -> String {
     }
     differs(!view.log_loss, "log_loss=0".into());
     differs(view.test_points, "test_points=1".into());
+    differs(view.class != usual.class, format!("class={}", view.class));
+    differs(view.speed != usual.speed, "speed=full".into());
     if let Some(side) = view.focus {
         parts.push(format!("focus={}", ["left", "right"][side.min(1)]));
     }
@@ -168,6 +170,11 @@ impl Link {
             "lower_plot" => Plot::parse(value).map(|plot| view.plots[1] = plot).is_some(),
             "log_loss" => switch(value, &mut view.log_loss),
             "test_points" => switch(value, &mut view.test_points),
+            "class" => value.parse().map(|class| view.class = class).is_ok(),
+            "speed" => {
+                view.speed = if value == "full" { None } else { view.speed };
+                value == "full"
+            }
             "focus" => {
                 view.focus = ["left", "right"].iter().position(|side| *side == value);
                 view.focus.is_some()

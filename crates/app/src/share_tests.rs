@@ -1,5 +1,5 @@
-use crate::plots::Plot;
 use super::*;
+use crate::plots::Plot;
 
 fn state_of(read: Link) -> State {
     let mut state = State::new();
@@ -42,6 +42,8 @@ fn what_is_on_screen_comes_back() {
         log_loss: false,
         test_points: true,
         focus: Some(1),
+        class: 1,
+        speed: None,
     };
     state.playing = false;
     state.hidden = vec!["rho".into(), "lr".into()];

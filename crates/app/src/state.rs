@@ -3,6 +3,7 @@
 use crate::curves::{Curves, Quantity};
 use crate::engine::{Start, Weights};
 use crate::plots::Plot;
+use crate::runs::Runs;
 use crate::share::Link;
 use lowland::config::Config;
 use std::rc::Rc;
@@ -31,6 +32,8 @@ pub struct State {
     pub search: String,
     /// What was measured.
     pub curves: Curves,
+    /// Run folders that are open beside it.
+    pub runs: Runs,
     /// What the app has to say, newest last.
     pub messages: Vec<Message>,
     /// The settings a lesson's link hides; `*` hides all.
@@ -79,6 +82,10 @@ pub struct View {
     pub test_points: bool,
     /// The side that is looked at alone.
     pub focus: Option<usize>,
+    /// The class of a point that a click adds.
+    pub class: u16,
+    /// Steps a second at most; nothing for as fast as it goes.
+    pub speed: Option<f32>,
 }
 
 impl Default for View {
@@ -97,9 +104,14 @@ impl Default for View {
             log_loss: true,
             test_points: false,
             focus: None,
+            class: 0,
+            speed: Some(WATCHABLE),
         }
     }
 }
+
+/// Steps a second at which a race of points can be followed by eye.
+pub const WATCHABLE: f32 = 250.0;
 
 /// A plane of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,6 +231,7 @@ impl State {
             layers: Vec::new(),
             search: String::new(),
             curves: Curves::default(),
+            runs: Runs::default(),
             messages: Vec::new(),
             hidden: Vec::new(),
             slow: None,

@@ -7,7 +7,7 @@ use lowland::data::{Dataset, Inputs};
 use lowland::gpu::Gpu;
 use lowland::model::Model;
 use lowland::optim::Optimizer;
-use lowland::train::{Event, LaneState, Setup, Slot, Snapshot, Trainer, read_tensors};
+use lowland::train::{Event, LaneState, Setup, Slot, Snapshot, Timing, Trainer, read_tensors};
 use lowland::{Error, Result};
 use std::rc::Rc;
 use web_time::{Duration, Instant};
@@ -38,9 +38,13 @@ pub struct Duel {
     /// Its newest state that came back.
     double_snapshot: Option<Rc<Snapshot>>,
     sides: Vec<Side>,
+    timings: Vec<Timing>,
+    timed: Option<Instant>,
     fetched: Option<Instant>,
 }
 
+/// How often a step is timed.
+const TIMED_EVERY: Duration = Duration::from_secs(2);
 /// Steps of a duel without an end.
 const ENDLESS: u64 = (1 << 30) - 1;
 
@@ -95,7 +99,19 @@ impl Duel {
         };
         let sides = sides.into_iter().chain(double.as_ref().and_then(|double| third(&trainer, double))).collect();
         let (data, model) = (Rc::new(data), Rc::new(model));
-        Ok(Self { gpu, start, data, model, trainer, double, double_snapshot: None, sides, fetched: None })
+        Ok(Self {
+            gpu,
+            start,
+            data,
+            model,
+            trainer,
+            double,
+            double_snapshot: None,
+            sides,
+            timings: Vec::new(),
+            timed: None,
+            fetched: None,
+        })
     }
 
     /// What it was made from.
@@ -167,6 +183,11 @@ impl Duel {
         side.and_then(|side| self.trainer.ascent_slot(side.first))
     }
 
+    /// Where the time of a step of all lanes goes, where the device has a clock for that.
+    pub fn timings(&self) -> &[Timing] {
+        &self.timings
+    }
+
     /// The trainer of the sides.
     pub fn trainer(&self) -> &Trainer {
         &self.trainer
@@ -225,11 +246,19 @@ impl Duel {
             }
             self.fetched = Some(Instant::now());
         }
-        let ahead = self.double.as_ref().map_or(u64::MAX, |double| {
-            (double.submitted() / 2 + MOST_AHEAD).saturating_sub(self.trainer.submitted())
-        });
+        let ahead = self
+            .double
+            .as_ref()
+            .map_or(u64::MAX, |double| (double.submitted() / 2 + MOST_AHEAD).saturating_sub(self.trainer.submitted()));
         self.trainer.allow(steps.min(ahead));
+        if self.timed.is_none_or(|last| last.elapsed() > TIMED_EVERY) {
+            self.trainer.profile(&self.gpu);
+            self.timed = Some(Instant::now());
+        }
         let mut events = self.trainer.tick(&self.gpu, budget)?;
+        if let Some(timings) = self.trainer.take_profile(&self.gpu)? {
+            self.timings = timings;
+        }
         if let Some(double) = &mut self.double {
             let lanes = self.trainer.setup().lanes.len();
             double.allow((2 * self.trainer.submitted()).saturating_sub(double.submitted()));

@@ -2,6 +2,7 @@
 
 mod boundary;
 mod duel;
+mod examples;
 mod job;
 mod map;
 mod past;
@@ -9,6 +10,7 @@ mod picture;
 
 pub use boundary::{ASPECT, Boundary, Moment, Source};
 pub use duel::{Duel, Side};
+pub use examples::{Examples, Seen};
 pub use job::Job;
 pub use map::{Cell, RhoMap, SIDE};
 pub use past::Past;
@@ -50,6 +52,7 @@ pub struct Engine {
     gpu: Rc<Gpu>,
     duel: Option<Duel>,
     boundary: Option<Boundary>,
+    examples: Option<Examples>,
     past: Option<Past>,
     map: Option<RhoMap>,
     next: Option<Next>,
@@ -80,6 +83,9 @@ struct Pace {
     budget: f64,
     frames_per_second: f64,
     last: Option<Instant>,
+    /// Steps that the pace to follow allows by now, and has not given out.
+    steps: f64,
+    frame: f64,
 }
 
 /// How often a state is fetched to go on from after a crash or a lost device.
@@ -94,9 +100,22 @@ impl Engine {
         }
         let gpu = Gpu::from_parts(info, render.device.clone(), render.queue.clone(), None);
         let target = if gpu.is_software() { 0.08 } else { 1.0 / 60.0 };
-        let pace = Pace { target, budget: 0.2 * target, frames_per_second: 0.0, last: None };
+        let pace = Pace { target, budget: 0.2 * target, frames_per_second: 0.0, last: None, steps: 0.0, frame: 0.0 };
         let gpu = Rc::new(gpu);
-        Self { render, gpu, duel: None, boundary: None, past: None, map: None, next: None, asked: None, snapshot: None, pace, lost: false }
+        Self {
+            render,
+            gpu,
+            duel: None,
+            boundary: None,
+            examples: None,
+            past: None,
+            map: None,
+            next: None,
+            asked: None,
+            snapshot: None,
+            pace,
+            lost: false,
+        }
     }
 
     /// The device.
@@ -117,6 +136,11 @@ impl Engine {
     /// The pictures of the decision, of 2-D data.
     pub fn boundary(&self) -> Option<&Boundary> {
         self.boundary.as_ref()
+    }
+
+    /// What both sides make of single images.
+    pub fn examples(&self) -> Option<&Examples> {
+        self.examples.as_ref()
     }
 
     /// The kept moments of the training.
@@ -141,7 +165,8 @@ impl Engine {
             return Ok(());
         };
         let duel = self.duel.as_ref().ok_or_else(|| "The race is not there yet.".to_owned())?;
-        let map = RhoMap::new(&self.render, &self.gpu, duel, &state.config, steps).map_err(|error| error.to_string())?;
+        let map =
+            RhoMap::new(&self.render, &self.gpu, duel, &state.config, steps).map_err(|error| error.to_string())?;
         self.map = Some(map);
         Ok(())
     }
@@ -208,7 +233,11 @@ impl Engine {
 
     /// Bytes on the device.
     pub fn gpu_bytes(&self) -> u64 {
-        self.duel.as_ref().map_or(0, Duel::gpu_bytes) + self.boundary.as_ref().map_or(0, Boundary::gpu_bytes)
+        let pictures = self.boundary.as_ref().map_or(0, Boundary::gpu_bytes);
+        let examples = self.examples.as_ref().map_or(0, Examples::gpu_bytes);
+        self.duel.as_ref().map_or(0, Duel::gpu_bytes)
+            + pictures
+            + examples
             + self.past.as_ref().map_or(0, Past::gpu_bytes)
             + self.map.as_ref().map_or(0, RhoMap::gpu_bytes)
     }
@@ -307,13 +336,13 @@ impl Engine {
         }
         let steps = match (rests, state.playing) {
             (true, _) => 0,
-            (false, true) => u64::MAX,
+            (false, true) => self.pace.steps(state.view.speed, duel.data().shape.len() == 2),
             (false, false) => std::mem::take(&mut state.single_steps),
         };
         let fetch = self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
         match duel.tick(steps, budget, fetch) {
             Ok(events) => {
-                if steps == u64::MAX {
+                if state.playing && !rests {
                     state.curves.pass(self.pace.seconds());
                 }
                 events.into_iter().for_each(|event| self.hear(state, event));
@@ -326,6 +355,9 @@ impl Engine {
                 }
                 return;
             }
+        }
+        if let (Some(duel), Some(examples)) = (&self.duel, &mut self.examples) {
+            examples.tick(&self.gpu, duel, state);
         }
         if let (Some(duel), Some(boundary)) = (&self.duel, &mut self.boundary) {
             let past = self.past.as_ref();
@@ -388,6 +420,7 @@ impl Engine {
             None => Past::new(&self.gpu, &duel),
         });
         self.boundary = Boundary::new(&self.render, &self.gpu, &duel);
+        self.examples = Examples::new(&self.gpu, &duel);
         self.duel = Some(duel);
     }
 }
@@ -420,14 +453,28 @@ impl Pace {
             // The window was hidden.
             return;
         }
+        self.frame = seconds;
         let rate = 1.0 / seconds.max(1e-4);
         self.frames_per_second += 0.1 * (rate - self.frames_per_second);
-        let factor = if seconds > 1.2 * self.target { 0.85 } else { 1.08 };
-        self.budget = (self.budget * factor).clamp(0.02 * self.target, 0.6 * self.target);
+        // Frames that are slow for other reasons than training are no reason to train less.
+        let slow = seconds > 1.2 * self.target && 3.0 * self.budget > 0.5 * seconds;
+        let factor = if slow { 0.85 } else { 1.08 };
+        let least = (0.15 * seconds).min(0.05);
+        self.budget = (self.budget * factor).clamp(least, least.max(0.6 * self.target));
     }
 
     /// Seconds of the frame before.
     fn seconds(&self) -> f64 {
-        1.0 / self.frames_per_second.max(1.0)
+        self.frame
+    }
+
+    /// Steps that this frame may submit: as many as fit, or, of a race of points, what the pace to follow allows.
+    fn steps(&mut self, speed: Option<f32>, points: bool) -> u64 {
+        let Some(speed) = speed.filter(|_| points) else { return u64::MAX };
+        // What a slow frame could not give out is not made up for later.
+        self.steps = (self.steps + f64::from(speed) * self.frame).min(0.5 * f64::from(speed));
+        let whole = self.steps.floor();
+        self.steps -= whole;
+        whole as u64
     }
 }

@@ -2,22 +2,26 @@
 
 mod controls;
 mod curves;
+mod examples;
 mod fields;
 mod ground;
 mod layers;
 mod map;
 mod messages;
+mod runs;
 mod status;
 mod table;
 mod top_bar;
 
 pub use controls::controls_ui;
 pub use curves::curves_ui;
+use examples::examples_ui;
 pub use fields::fields_ui;
 pub use ground::ground_ui;
 pub use layers::layers_ui;
 pub use map::map_ui;
 pub use messages::messages_ui;
+pub use runs::runs_ui;
 pub use status::status_ui;
 pub use table::table_ui;
 pub use top_bar::{sentence_ui, top_bar_ui};

@@ -38,7 +38,8 @@ pub fn curves_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         let inner = (room - 22.0).max(LEAST);
         let both = inner - 3.0 * row - BELOW - 3.0 * APART - 8.0 >= 2.0 * LEAST;
         let plots: &[usize] = if both { &[0, 1] } else { &[0] };
-        let height = (inner - (1 + plots.len()) as f32 * row - BELOW - (2 * plots.len() - 1) as f32 * APART - 8.0) / plots.len() as f32;
+        let height = (inner - (1 + plots.len()) as f32 * row - BELOW - (2 * plots.len() - 1) as f32 * APART - 8.0)
+            / plots.len() as f32;
         plots_ui(ui, scene, plots, height.max(24.0), row);
         ui.allocate_ui(vec2(ui.available_width(), row), |ui| footer_ui(ui, scene));
     });
@@ -57,7 +58,10 @@ fn has_noise(scene: &Scene<'_>) -> bool {
 
 fn plots_ui(ui: &mut Ui, scene: &mut Scene<'_>, places: &[usize], height: f32, row: f32) {
     let axis = scene.state.view.axis;
-    let lines: Vec<(Plot, Vec<Line>)> = places.iter().map(|place| plot_of(scene, *place)).map(|p| (p, lines(scene, p))).collect();
+    let of = |plot| (plot, lines(scene, plot).into_iter().chain(run_lines(scene, plot)).collect());
+    let lines: Vec<(Plot, Vec<Line>)> = places.iter().map(|place| of(plot_of(scene, *place))).collect();
+    // Names of folders take more room than those of optimizers.
+    let right = if scene.state.runs.all().is_empty() { RIGHT } else { RIGHT + 66.0 };
     let ends = lines.iter().flat_map(|(_, lines)| lines).filter_map(|line| line.raw.last());
     let end = ends.map(|mean| mean.x).fold(if axis == Axis::Seconds { 1.0 } else { 10.0 }, f64::max);
     let mut charts = Vec::new();
@@ -72,7 +76,7 @@ fn plots_ui(ui: &mut Ui, scene: &mut Scene<'_>, places: &[usize], height: f32, r
         response = response.on_hover_cursor(egui::CursorIcon::ResizeHorizontal);
         let area = Rect::from_min_max(
             rect.min + vec2(LEFT, APART),
-            egui::pos2((rect.right() - RIGHT).max(rect.left() + LEFT + 20.0), rect.bottom() - below),
+            egui::pos2((rect.right() - right).max(rect.left() + LEFT + 20.0), rect.bottom() - below),
         );
         let values = values(&lines, plot.height() == Height::Share);
         let scale = Scale::new(plot.height(), scene.state.view.log_loss, values);
@@ -111,7 +115,7 @@ fn plots_ui(ui: &mut Ui, scene: &mut Scene<'_>, places: &[usize], height: f32, r
 
 /// The strong curve that reaches farthest, of the sides that are looked back at.
 fn longest(chart: &Chart<'_>) -> Vec<Mean> {
-    let lines = chart.lines.iter().filter(|line| line.strong && line.side < 2);
+    let lines = chart.lines.iter().filter(|line| line.strong && line.live && line.side < 2);
     let end = |line: &&Line| line.raw.last().map_or(0.0, |mean| mean.x);
     lines.max_by(|a, b| end(a).total_cmp(&end(b))).map_or_else(Vec::new, |line| line.raw.clone())
 }
@@ -129,13 +133,17 @@ fn look_back(ui: &Ui, scene: &mut Scene<'_>, chart: &Chart<'_>, response: &Respo
             }
         }
     }
-    if response.drag_stopped() && response.interact_pointer_pos().is_some_and(|at| !response.rect.expand(24.0).contains(at)) {
+    if response.drag_stopped()
+        && response.interact_pointer_pos().is_some_and(|at| !response.rect.expand(24.0).contains(at))
+    {
         scene.ask(Command::Scrub(None));
     }
     if response.has_focus() {
         let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
-        let by = ui.input(|input| i64::from(input.key_pressed(Key::ArrowRight)) - i64::from(input.key_pressed(Key::ArrowLeft)));
+        let by = ui.input(|input| {
+            i64::from(input.key_pressed(Key::ArrowRight)) - i64::from(input.key_pressed(Key::ArrowLeft))
+        });
         if ui.input(|input| input.key_pressed(Key::End)) {
             scene.ask(Command::Scrub(None));
         } else if ui.input(|input| input.key_pressed(Key::Home)) {
@@ -170,9 +178,38 @@ fn lines(scene: &Scene<'_>, plot: Plot) -> Vec<Line> {
                 (name, _) => name.to_owned(),
             };
             let color = scene.side_color(i);
-            lines.push(Line { side: i, strong: k == 0, label, color, raw, shown, seeds: seeds.map(single).collect() });
+            let live = true;
+            lines.push(Line {
+                side: i,
+                live,
+                strong: k == 0,
+                label,
+                color,
+                raw,
+                shown,
+                seeds: seeds.map(single).collect(),
+            });
         }
     }
+    lines
+}
+
+/// The curves of the run folders that are open: each in its colour, its lanes apart by their strokes.
+fn run_lines(scene: &Scene<'_>, plot: Plot) -> Vec<Line> {
+    let (axis, smoothing) = (scene.state.view.axis, scene.state.view.smoothing);
+    let Some((quantity, _)) = plot.curves().first().filter(|_| axis != Axis::Seconds) else { return Vec::new() };
+    let mut lines = Vec::new();
+    for (i, run) in scene.state.runs.all().iter().enumerate() {
+        for (side, group) in run.groups().into_iter().enumerate() {
+            let raw = bands::mean(run.curves(), group.first, group.seeds, *quantity, axis);
+            let mut shown = raw.clone();
+            bands::smooth(&mut shown, smoothing);
+            let label = format!("{}: {}", text::short(run.name(), 12), text::side(&group.label));
+            let color = super::runs::color(scene, i);
+            lines.push(Line { side, live: false, strong: true, label, color, raw, shown, seeds: Vec::new() });
+        }
+    }
+    lines.retain(|line| !line.raw.is_empty());
     lines
 }
 
@@ -202,7 +239,7 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>, place: usize, chart: &Chart<'_>, 
     let named = ["Upper plot", "Lower plot"][place.min(1)];
     menu.response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{named}: {}", plot.title())));
     menu.response.on_hover_text(plot.help());
-    for line in chart.lines.iter().filter(|line| line.strong) {
+    for line in chart.lines.iter().filter(|line| line.strong && line.live) {
         let step = scene.state.scrub.filter(|_| line.side < 2);
         let x = pointed.or_else(|| step.and_then(|step| bands::x_of(&line.raw, step)));
         let value = match x {
@@ -296,7 +333,9 @@ fn footer_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 /// How much of the training is kept to look back at.
 fn kept(ui: &Ui, scene: &Scene<'_>) -> Option<String> {
     let past = scene.engine.past()?;
-    let Some(history) = past.history() else { return past.refused().map(|_| "no history: it would be too large".into()) };
+    let Some(history) = past.history() else {
+        return past.refused().map(|_| "no history: it would be too large".into());
+    };
     let (moments, bytes) = (history.entries().len(), text::bytes(history.bytes()));
     let bound = text::bytes(history.max_bytes());
     Some(match ui.available_width() < 230.0 {

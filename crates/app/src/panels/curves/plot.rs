@@ -12,6 +12,8 @@ use egui::{Align2, Color32, FontId, Mesh, Painter, Pos2, Rect, Shape, Stroke, po
 pub struct Line {
     /// 0 left, 1 right, 2 and on further ones.
     pub side: usize,
+    /// Whether it is of the race, not of a run folder.
+    pub live: bool,
     /// Whether it is the plot's main curve.
     pub strong: bool,
     /// What stands at its end.
@@ -229,7 +231,7 @@ impl Chart<'_> {
 
     /// Where each side was at the step that is looked back at.
     pub fn past(&self, painter: &Painter, step: u64) {
-        for line in self.lines.iter().filter(|line| line.strong && line.side < 2) {
+        for line in self.lines.iter().filter(|line| line.strong && line.live && line.side < 2) {
             if let Some(x) = bands::x_of(&line.raw, step) {
                 let at = self.x(x);
                 painter.vline(at, self.area.y_range(), Stroke::new(1.5, line.color));

@@ -82,7 +82,11 @@ fn trimmed(text: String) -> String {
 fn even(low: f64, high: f64, most: usize) -> Vec<f32> {
     let step = round_step((high - low) / most.max(1) as f64);
     let first = (low / step - 1e-6).ceil() as i64;
-    (first..).map(|i| i as f64 * step).take_while(|value| *value <= high + 1e-6 * step).map(|value| value as f32).collect()
+    (first..)
+        .map(|i| i as f64 * step)
+        .take_while(|value| *value <= high + 1e-6 * step)
+        .map(|value| value as f32)
+        .collect()
 }
 
 /// The next of 1, 2, 5, 10, ... from `least` on.

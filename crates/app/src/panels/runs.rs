@@ -23,8 +23,8 @@ pub fn runs_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         .default_pos(room.center() - vec2(0.5 * room.width().min(560.0), 0.4 * room.height()))
         .show(ui.ctx(), |ui| {
             ui.set_width((room.width() - 5.0 * tokens::PAD).min(540.0));
-            let sentence = "Folders that `lowland train`, `compare` or `sweep` made, finished or not. Their curves lie in the \
-                            plots beside those of the race. A folder can be dropped here, too.";
+            let sentence = "Folders that lowland train, compare or sweep made, finished or not. Their curves lie in the plots beside \
+                            those of the race. A folder can be dropped here, too.";
             ui.label(RichText::new(sentence).color(scene.colors.quiet));
             path_ui(ui, scene);
             for i in 0..scene.state.runs.all().len() {

@@ -9,6 +9,8 @@ mod compare;
 mod custom_kernel;
 #[path = "custom_model.rs"]
 mod custom_model;
+#[path = "record.rs"]
+mod record;
 #[path = "train.rs"]
 mod train;
 
@@ -47,6 +49,11 @@ fn custom_kernel_runs() {
 #[test]
 fn checkpoint_runs() {
     run(checkpoint::main);
+}
+
+#[test]
+fn record_runs() {
+    run(record::main);
 }
 
 #[test]

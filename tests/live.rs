@@ -1,5 +1,5 @@
 //! What an app does with a trainer while it trains: a device of its own, weights where they lie, settings that change.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use lowland::data::Inputs;
 use lowland::gpu::Gpu;
@@ -295,8 +295,10 @@ fn adam_counts_from_where_it_took_over() {
 #[test]
 fn examples_change_as_if_the_run_had_been_resumed_there() {
     let Some(gpu) = any_gpu() else { return };
-    let job = Job::new(&settings());
-    let mut moved = Job::new(&settings());
+    // Several batches of an evaluation.
+    let mut many = settings();
+    many["data_size"] = 1200.into();
+    let [job, mut moved] = [&many, &many].map(Job::new);
     let Inputs::Floats(values) = &mut moved.data.train.inputs else { panic!("points are floats") };
     values[..2].copy_from_slice(&[3.0, -2.0]);
     moved.data.train.labels[0] = 1 - moved.data.train.labels[0];
@@ -314,8 +316,10 @@ fn examples_change_as_if_the_run_had_been_resumed_there() {
 
     // Whatever part of the evaluation at step 0 was under way begins again.
     let mut trainer = job.trainer(gpu, job.setup.clone(), None);
+    trainer.allow(0);
     trainer.tick(gpu, SHORT).unwrap();
     assert!(!trainer.is_idle() && trainer.set_data(gpu, &moved.data));
+    trainer.allow(u64::MAX);
     let story = follow(gpu, &mut trainer, SHORT);
     let whole = moved.run(gpu);
     same_end("moved at once", &story, &whole, 2, 0);
@@ -325,9 +329,8 @@ fn examples_change_as_if_the_run_had_been_resumed_there() {
     };
     assert_eq!(at_start(&story), at_start(&whole));
 
-    let mut more = settings();
-    more["data_size"] = 201.into();
-    assert!(!trainer.set_data(gpu, &Job::new(&more).data), "another size takes another plan");
+    many["data_size"] = 1201.into();
+    assert!(!trainer.set_data(gpu, &Job::new(&many).data), "another size takes another plan");
     assert!(!trainer.set_data(gpu, &Job::new(&with_batch_norm()).data), "other examples, too");
 }
 
@@ -361,4 +364,34 @@ fn a_trainer_rests_steps_and_looks_when_told_to() {
     trainer.stop();
     trainer.tick(gpu, LONG).unwrap();
     assert!(trainer.is_finished(), "a stop ends a rest, too");
+}
+
+#[test]
+fn a_step_that_is_timed_is_a_step_like_others() {
+    let Some(gpu) = any_gpu() else { return };
+    let mut settings = settings();
+    settings["log_every"] = json!(3);
+    let job = Job::new(&settings);
+    let mut plain = job.trainer(gpu, job.setup.clone(), None);
+    reach(gpu, &mut plain, 20);
+    let mut timed = job.trainer(gpu, job.setup.clone(), None);
+    if !timed.profile(gpu) {
+        assert!(!gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY));
+        return;
+    }
+    let mut timings = None;
+    while timed.submitted() < 20 || !timed.is_idle() {
+        timed.allow(20 - timed.submitted());
+        timed.tick(gpu, SHORT).unwrap();
+        gpu.wait(Duration::from_millis(20));
+        timings = timings.or(timed.take_profile(gpu).unwrap());
+    }
+    for lane in 0..2 {
+        assert_eq!(read(gpu, &job, plain.slot(lane)), read(gpu, &job, timed.slot(lane)));
+    }
+    let timings = timings.unwrap();
+    for part in ["data", "forward", "backward", "ascend", "update"] {
+        let seconds: f64 = timings.iter().filter(|timing| timing.part == part).map(|timing| timing.seconds).sum();
+        assert!(seconds > 0.0 && seconds < 1.0, "{part} takes {seconds} s");
+    }
 }

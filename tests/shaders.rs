@@ -2,21 +2,25 @@
 //! script.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-use lowland_shaders::{KERNELS, Kernel};
+use lowland_shaders::{KERNELS, Kernel, RENDER_SHADERS};
 use naga::back::{hlsl, msl, pipeline_constants, spv};
 use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use naga::{AddressSpace, Module};
 
 fn parse(kernel: &Kernel) -> Result<(Module, ModuleInfo), String> {
-    let module = naga::front::wgsl::parse_str(kernel.source).map_err(|e| e.emit_to_string(kernel.source))?;
-    let mut validator = if kernel.name.ends_with("_subgroup") {
+    validate(kernel.name, kernel.source)
+}
+
+fn validate(name: &str, source: &str) -> Result<(Module, ModuleInfo), String> {
+    let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
+    let mut validator = if name.ends_with("_subgroup") {
         let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
         validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::BALLOT);
         validator
     } else {
         Validator::new(ValidationFlags::all(), Capabilities::empty())
     };
-    let info = validator.validate(&module).map_err(|e| e.emit_to_string(kernel.source))?;
+    let info = validator.validate(&module).map_err(|e| e.emit_to_string(source))?;
     Ok((module, info))
 }
 
@@ -51,11 +55,22 @@ fn combinations(kernel: &Kernel) -> Vec<Vec<(&'static str, f64)>> {
     all
 }
 
-/// Translates one variant to all three languages.
-fn translate(module: &Module, info: &ModuleInfo, constants: &[(&str, f64)]) -> Result<(), String> {
+/// What an entry point is called in Metal's language and in DirectX's, by its stage and name.
+const STAGES: [(naga::ShaderStage, &str, &str, &str); 3] = [
+    (naga::ShaderStage::Compute, "main", "kernel void", "[numthreads("),
+    (naga::ShaderStage::Vertex, "vertex", "vertex ", "SV_Position"),
+    (naga::ShaderStage::Fragment, "fragment", "fragment ", "SV_Target"),
+];
+
+/// Translates one variant of an entry point to all three languages.
+fn translate(
+    module: &Module,
+    info: &ModuleInfo,
+    (stage, name, metal, directx): (naga::ShaderStage, &str, &str, &str),
+    constants: &[(&str, f64)],
+) -> Result<(), String> {
     let constants = constants.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
-    let stage = naga::ShaderStage::Compute;
-    let (module, info) = pipeline_constants::process_overrides(module, info, Some((stage, "main")), &constants)
+    let (module, info) = pipeline_constants::process_overrides(module, info, Some((stage, name)), &constants)
         .map_err(|e| format!("overrides: {e}"))?;
     let words = spv::write_vec(&module, &info, &spv::Options::default(), None).map_err(|e| format!("SPIR-V: {e}"))?;
     if words.first() != Some(&0x0723_0203) {
@@ -65,15 +80,15 @@ fn translate(module: &Module, info: &ModuleInfo, constants: &[(&str, f64)]) -> R
     let options = msl::Options { lang_version: (2, 0), ..msl::Options::default() };
     let (text, _) = msl::write_string(&module, &info, &options, &msl::PipelineOptions::default())
         .map_err(|e| format!("MSL: {e}"))?;
-    if !text.contains("kernel void") {
-        return Err("MSL: no kernel function".into());
+    if !text.contains(metal) {
+        return Err("MSL: no entry point".into());
     }
     let options = hlsl::Options { shader_model: hlsl::ShaderModel::V6_0, ..hlsl::Options::default() };
     let mut text = String::new();
     hlsl::Writer::new(&mut text, &options, &hlsl::PipelineOptions::default())
         .write(&module, &info, None)
         .map_err(|e| format!("HLSL: {e}"))?;
-    if text.contains("[numthreads(") { Ok(()) } else { Err("HLSL: no entry point".into()) }
+    if text.contains(directx) { Ok(()) } else { Err("HLSL: no entry point".into()) }
 }
 
 #[test]
@@ -87,7 +102,7 @@ fn every_kernel_translates_to_spirv_msl_and_hlsl() {
             Ok((module, info)) => {
                 for constants in combinations(kernel) {
                     variants += 1;
-                    if let Err(problem) = translate(&module, &info, &constants) {
+                    if let Err(problem) = translate(&module, &info, STAGES[0], &constants) {
                         failures.push(format!("{} {constants:?}: {problem}", kernel.name));
                     }
                 }
@@ -96,6 +111,17 @@ fn every_kernel_translates_to_spirv_msl_and_hlsl() {
     }
     assert!(failures.is_empty(), "{} of {variants} variants fail:\n{}", failures.len(), failures.join("\n"));
     assert!(variants > KERNELS.len(), "overrides were tried");
+}
+
+#[test]
+fn every_shader_that_draws_translates_too() {
+    assert!(!RENDER_SHADERS.is_empty(), "no shaders found");
+    for shader in RENDER_SHADERS {
+        let (module, info) = validate(shader.name, shader.source).unwrap_or_else(|e| panic!("{}: {e}", shader.name));
+        for stage in &STAGES[1..] {
+            translate(&module, &info, *stage, &[]).unwrap_or_else(|e| panic!("{} {}: {e}", shader.name, stage.1));
+        }
+    }
 }
 
 #[test]

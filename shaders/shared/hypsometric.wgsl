@@ -2,7 +2,7 @@
 // takes it. The same as `tint` in crates/core/src/view/height.rs.
 fn hypsometric(height: f32) -> vec3f {
   let t = 6.0 * clamp(height, 0.0, 1.0);
-  var c = mix(vec3f(0.035, 0.145, 0.220), vec3f(0.055, 0.290, 0.345), clamp(t, 0.0, 1.0));
+  var c = mix(vec3f(0.040, 0.165, 0.240), vec3f(0.060, 0.305, 0.360), clamp(t, 0.0, 1.0));
   c = mix(c, vec3f(0.110, 0.435, 0.420), clamp(t - 1.0, 0.0, 1.0));
   c = mix(c, vec3f(0.345, 0.605, 0.450), clamp(t - 2.0, 0.0, 1.0));
   c = mix(c, vec3f(0.640, 0.735, 0.500), clamp(t - 3.0, 0.0, 1.0));

@@ -84,7 +84,7 @@ fn main(
   if out.x != NONE {
     let place = 2.0 * vec2f(at) / f32(side - 1u) - 1.0;
     for (var i = 0u; i < 8u; i++) {
-      let angle = 0.785398163 * f32(i);
+      let angle = 0.785398163 * (f32(i) + 0.5);
       let around = rough(place + REACH * vec2f(cos(angle), sin(angle)));
       out.w += select(0.125 * (min(around, 1.0) - min(out.x, 1.0)), 0.0, around == NONE);
     }

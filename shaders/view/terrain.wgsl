@@ -17,7 +17,7 @@ struct Seen {
   @location(0) place: vec2f,
   @location(1) height: f32,
   @location(2) shade: vec3f,                                 // slope, depth of the hollow
-  @location(3) @interpolate(flat, either) kind: u32,
+  @location(3) @interpolate(flat) kind: u32,
 }
 const NONE = -100.0;
 const SURFACE = 0u;
@@ -95,11 +95,12 @@ fn fragment(in: Seen) -> @location(0) vec4f {
   let level = half / (0.5 + 0.5 * lamp.z);                   // 1 on level ground
   // Squares stand for linear light.
   let linear = tint * tint * sky * (0.30 + 0.70 * level * level);
-  var colour = sqrt(linear + 0.035 * pow(max(half, 0.0), 24.0));
+  var colour = sqrt(linear + 0.02 * pow(max(half, 0.0), 24.0));
   let nearest = floor(f + 0.5);
   let major = select(0.0, 1.0, abs(nearest - 5.0 * round(nearest / 5.0)) < 0.5);
   let wide = p.line * (1.0 + 0.5 * major);
-  let crowd = 1.0 - smoothstep(0.22, 0.5, change);
+  // None where they would crowd, beyond the scale, and at its end, which is the lowest point.
+  let crowd = (1.0 - smoothstep(0.22, 0.5, change)) * (1.0 - smoothstep(1.0, 1.04, in.height)) * clamp(nearest, 0.0, 1.0);
   let cover = clamp(0.5 + 0.5 * wide - abs(f - nearest) / change, 0.0, 1.0) * crowd * (0.36 + 0.34 * major);
   let ink = mix(vec3f(0.62, 0.86, 0.84), vec3f(0.02, 0.10, 0.12), smoothstep(0.22, 0.42, in.height));
   colour = mix(colour, ink, cover * select(1.0, 0.75, in.height < 0.3));

@@ -11,6 +11,13 @@ fn every_kernel_has_a_test() {
     assert_eq!(all, tested, "kernels on the left, tested ones on the right (tests/support/coverage.rs)");
 }
 
+/// Shaders that draw are held against what their pictures must show, in `tests/live_pictures.rs`.
+#[test]
+fn every_shader_that_draws_has_tests_of_its_pictures() {
+    let all: Vec<&str> = lowland_shaders::RENDER_SHADERS.iter().map(|shader| shader.name).collect();
+    assert_eq!(all, ["terrain"]);
+}
+
 #[test]
 fn every_test_of_the_list_closes_by_checking_what_it_launched() {
     let sources = [

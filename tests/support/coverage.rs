@@ -66,6 +66,9 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("init", &["init"]),
     ("height field", &["height_field"]),
     ("paths", &["dots", "gram", "weighted_sum"]),
+    ("means of a sweep", &["sweep_means"]),
+    ("painted field", &["paint_field"]),
+    ("refined heights", &["refine_heights"]),
     ("sums of weights", &["combine", "add_gradients", "average_statistics"]),
 ];
 

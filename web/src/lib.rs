@@ -1,1 +1,113 @@
-//! The page.
+//! The page's entry: [`Page`] is what `shell.js` makes of the app, [`Bench`] what `bench.js` times. Everything that people
+//! see besides the canvas is HTML and lies in `web/page`.
+#![cfg(target_family = "wasm")]
+
+mod bench;
+mod remote;
+
+pub use bench::Bench;
+
+use eframe::egui_wgpu::{WgpuConfiguration, WgpuSetup};
+use eframe::wasm_bindgen::{self, prelude::*};
+use lowland::gpu::Gpu;
+use lowland_app::{App, Start};
+use std::cell::RefMut;
+use std::sync::Arc;
+use web_sys::HtmlCanvasElement;
+
+/// Runs when the module is loaded. A panic's text goes to the page before the module stops for good.
+#[wasm_bindgen(start)]
+pub fn main() {
+    std::panic::set_hook(Box::new(|panic| {
+        let tell = js_sys::Reflect::get(&js_sys::global(), &"lowlandPanicked".into());
+        if let Ok(tell) = tell.and_then(|tell| tell.dyn_into::<js_sys::Function>()) {
+            // If the page's own handler fails, there is nobody left to tell.
+            let _ = tell.call1(&JsValue::NULL, &panic.to_string().into());
+        }
+    }));
+    let _ = eframe::WebLogger::init(log::LevelFilter::Warn);
+}
+
+/// Takes the images that ship with the project (`fashion-sample.bin` of the site), which lie beside the module.
+#[wasm_bindgen]
+pub fn provide_sample(bytes: Vec<u8>) {
+    lowland::data::provide_sample(bytes);
+}
+
+/// The app on a canvas. What is lost with a device comes back with [`Page::start`] on a fresh canvas.
+#[wasm_bindgen]
+pub struct Page {
+    runner: eframe::WebRunner,
+}
+
+#[wasm_bindgen]
+impl Page {
+    /// No app yet.
+    #[wasm_bindgen(constructor)]
+    #[allow(clippy::new_without_default, reason = "scripts have `new` alone")]
+    pub fn new() -> Page {
+        Page { runner: eframe::WebRunner::new() }
+    }
+
+    /// Draws on `canvas` and trains what `hash`, the URL's part after `#`, asks for; or goes on from what `snapshot` keeps.
+    /// `software` says that the adapter computes on the CPU, which wgpu cannot tell in a browser.
+    ///
+    /// # Errors
+    /// What the browser says where it gives no device.
+    pub async fn start(
+        &self,
+        canvas: HtmlCanvasElement,
+        hash: String,
+        software: bool,
+        snapshot: Option<Vec<u8>>,
+    ) -> Result<(), JsValue> {
+        let mut wgpu_options = WgpuConfiguration::default();
+        if let WgpuSetup::CreateNew(setup) = &mut wgpu_options.wgpu_setup {
+            setup.device_descriptor = Arc::new(Gpu::device_descriptor);
+        }
+        let options = eframe::WebOptions { wgpu_options, dithering: !software, ..Default::default() };
+        let start = Start { link: hash, software: Some(software) };
+        let create = move |context: &eframe::CreationContext<'_>| {
+            let render = context.wgpu_render_state.clone().ok_or("the browser gave no device")?;
+            let app = App::new(&context.egui_ctx, render, start);
+            Ok(Box::new(app) as Box<dyn eframe::App>)
+        };
+        self.runner.start(canvas, options, Box::new(create)).await
+    }
+
+    /// Ends the app and gives its canvas and device back.
+    pub fn stop(&self) {
+        self.runner.destroy();
+    }
+
+    /// The state, as JSON.
+    ///
+    /// # Errors
+    /// Where no app runs, here and below.
+    pub fn state(&self) -> Result<String, JsError> {
+        Ok(remote::state_json(&*self.app()?))
+    }
+
+    /// The configuration, as JSON.
+    pub fn config(&self) -> Result<String, JsError> {
+        Ok(serde_json::Value::Object(self.app()?.state().config.to_object()).to_string())
+    }
+
+    /// Does what menu and keys do.
+    ///
+    /// # Errors
+    /// An unknown command, with the list of those that there are, or an argument that cannot be used.
+    pub fn command(&self, name: &str, argument: &str) -> Result<(), JsError> {
+        self.app()?.command(name, argument).map_err(|message| JsError::new(&message))
+    }
+
+    /// Panics, for the test of what the page shows then.
+    #[allow(clippy::panic, reason = "it is what is asked for")]
+    pub fn panic(&self) {
+        panic!("as the test asked")
+    }
+
+    fn app(&self) -> Result<RefMut<'_, App>, JsError> {
+        self.runner.app_mut::<App>().ok_or_else(|| JsError::new("the app is not running: wait for lowland.ready."))
+    }
+}

@@ -107,7 +107,7 @@ impl App {
         self.state.expire();
         self.engine.tick(&mut self.state, theme);
         self.draw(ui, theme);
-        if self.state.playing || self.engine.is_preparing() || self.state.slow.is_some() {
+        if self.state.playing || self.engine.has_work(&self.state) || self.state.slow.is_some() {
             ui.ctx().request_repaint_after(self.engine.frame_interval());
         }
     }

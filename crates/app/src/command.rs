@@ -1,5 +1,6 @@
 //! Every action there is, by name. Menu, keys, palette, tests and the page's script all come here.
 
+use crate::plots::Plot;
 use crate::state::{Axis, Layer, PlaneKind};
 use egui::{Key, KeyboardShortcut, Modifiers};
 
@@ -44,6 +45,10 @@ pub enum Command {
     Axis(Axis),
     /// How much curves are smoothed, 0 to 0.99.
     Smoothing(f32),
+    /// What the upper (0) or lower (1) plot shows.
+    Plot(usize, Plot),
+    /// Losses by their logarithm, or plain.
+    ToggleLogLoss,
     /// Looks back at a step; nothing for the present.
     Scrub(Option<u64>),
     /// Shows test points, or not.
@@ -56,6 +61,10 @@ pub enum Command {
     RemovePoint(usize),
     /// Forgets all changes of points.
     ClearEdits,
+    /// The class of a point that a click adds.
+    Class(u16),
+    /// At a pace that can be followed, or as fast as it goes.
+    ToggleSpeed,
     /// Opens or closes what lies over the panels.
     Layer(Layer),
     /// Closes the topmost of them.
@@ -125,12 +134,35 @@ pub const COMMANDS: &[Spec] = &[
     with("zoom", "Zoom the landscape", "factor", &["1.25", "0.8"]),
     with("axis", "Curves over", "steps, gradients or seconds", &["steps", "gradients", "seconds"]),
     with("smoothing", "Smoothing of curves", "0 to 0.99", &["0", "0.6", "0.9"]),
+    with(
+        "plot",
+        "Plot",
+        "upper or lower, and one of test-accuracy, loss, train-accuracy, clean-accuracy, wrong-labels, gap, grad-norm, batch-loss",
+        &[
+            "upper,test-accuracy",
+            "upper,loss",
+            "upper,train-accuracy",
+            "upper,clean-accuracy",
+            "upper,gap",
+            "upper,grad-norm",
+            "upper,batch-loss",
+            "lower,wrong-labels",
+            "lower,loss",
+            "lower,gap",
+            "lower,grad-norm",
+            "lower,batch-loss",
+        ],
+    ),
+    plain("log-loss", "Losses: logarithm or plain", None),
+    plain("present", "Back to the present", Some(Key::End)),
     with("scrub", "Look back at step", "step, or nothing for the present", &[""]),
     plain("test-points", "Test points on or off", Some(Key::T)),
     with("add-point", "Add a training point", "x,y,class", &[]),
     with("move-point", "Move a training point", "index,x,y", &[]),
     with("remove-point", "Remove a training point", "index", &[]),
     plain("clear-edits", "Points as they were", None),
+    with("class", "Class of added points", "its number, from 0", &["0", "1"]),
+    plain("full-speed", "Full speed, or a pace to follow", Some(Key::F)),
     with(
         "show",
         "Show",
@@ -206,6 +238,13 @@ impl Command {
             "zoom" => Self::Zoom(numbers(1)?[0].clamp(0.1, 10.0)),
             "axis" => Self::Axis(Axis::parse(argument).ok_or_else(wrong)?),
             "smoothing" => Self::Smoothing(numbers(1)?[0].clamp(0.0, 0.99)),
+            "plot" => {
+                let (place, plot) = argument.split_once(',').ok_or_else(wrong)?;
+                let place = ["upper", "lower"].iter().position(|name| *name == place.trim()).ok_or_else(wrong)?;
+                Self::Plot(place, Plot::parse(plot.trim()).ok_or_else(wrong)?)
+            }
+            "log-loss" => Self::ToggleLogLoss,
+            "present" => Self::Scrub(None),
             "scrub" if argument.is_empty() => Self::Scrub(None),
             "scrub" => Self::Scrub(Some(argument.parse().map_err(|_| wrong())?)),
             "test-points" => Self::ToggleTestPoints,
@@ -219,6 +258,8 @@ impl Command {
             }
             "remove-point" => Self::RemovePoint(index(numbers(1)?[0])?),
             "clear-edits" => Self::ClearEdits,
+            "class" => Self::Class(index(numbers(1)?[0])? as u16),
+            "full-speed" => Self::ToggleSpeed,
             "show" => Self::Layer(Layer::parse(argument).ok_or_else(wrong)?),
             "palette" => Self::Layer(Layer::Palette),
             "keys" => Self::Layer(Layer::Keys),

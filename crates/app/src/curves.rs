@@ -1,5 +1,6 @@
 //! What was measured while training, kept on the host and bounded: for each lane and quantity a series of (step, value).
 
+use crate::state::Axis;
 use lowland::train::{Evaluation, Part, StepMetrics};
 
 /// Something that has a value at a step.
@@ -32,6 +33,8 @@ pub enum Quantity {
 pub struct Point {
     /// Steps done.
     pub step: u64,
+    /// Gradients evaluated until then.
+    pub gradients: u64,
     /// Seconds of training until then.
     pub seconds: f64,
     /// The value.
@@ -54,7 +57,26 @@ pub struct Lane {
     pub seed: u32,
     /// Gradient evaluations a step.
     pub gradients: u32,
+    /// The step since which that is so, and the gradients evaluated until then.
+    since: (u64, u64),
     series: Vec<(Quantity, Vec<Point>)>,
+}
+
+impl Lane {
+    fn gradients_at(&self, step: u64) -> u64 {
+        self.since.1 + step.saturating_sub(self.since.0) * u64::from(self.gradients)
+    }
+}
+
+impl Point {
+    /// Where it lies on an axis.
+    pub fn x(&self, axis: Axis) -> f64 {
+        match axis {
+            Axis::Steps => self.step as f64,
+            Axis::Gradients => self.gradients as f64,
+            Axis::Seconds => self.seconds,
+        }
+    }
 }
 
 /// Points of a series at most: beyond, every second is dropped.
@@ -64,9 +86,20 @@ impl Curves {
     /// Forgets everything; `lanes` begin: label, seed and gradient evaluations a step.
     pub fn begin(&mut self, lanes: impl IntoIterator<Item = (String, u32, u32)>) {
         let lanes = lanes.into_iter();
-        self.lanes =
-            lanes.map(|(label, seed, gradients)| Lane { label, seed, gradients, series: Vec::new() }).collect();
+        self.lanes = lanes.map(|(label, seed, gradients)| Lane { label, seed, gradients, ..Lane::default() }).collect();
         self.seconds = 0.0;
+    }
+
+    /// The same lanes go on from `step` on with other optimizers; other lanes begin.
+    pub fn go_on(&mut self, lanes: Vec<(String, u32, u32)>, step: u64) {
+        if lanes.len() != self.lanes.len() {
+            self.begin(lanes);
+            return;
+        }
+        for (lane, (label, seed, gradients)) in self.lanes.iter_mut().zip(lanes) {
+            lane.since = (step, lane.gradients_at(step));
+            (lane.label, lane.seed, lane.gradients) = (label, seed, gradients);
+        }
     }
 
     /// The lanes.
@@ -117,6 +150,7 @@ impl Curves {
     fn push(&mut self, lane: usize, quantity: Quantity, step: u64, value: f32) {
         let seconds = self.seconds;
         let Some(lane) = self.lanes.get_mut(lane) else { return };
+        let gradients = lane.gradients_at(step);
         let place = lane.series.iter().position(|(q, _)| *q == quantity).unwrap_or_else(|| {
             lane.series.push((quantity, Vec::new()));
             lane.series.len() - 1
@@ -125,7 +159,7 @@ impl Curves {
         if points.last().is_some_and(|last| last.step == step) {
             points.pop();
         }
-        points.push(Point { step, seconds, value });
+        points.push(Point { step, gradients, seconds, value });
         if points.len() > MOST {
             let mut keep = false;
             points.retain(|_| {
@@ -169,6 +203,19 @@ mod tests {
         assert_eq!(series[0].step, 0);
         assert_eq!(series[series.len() - 1].step, 3 * MOST as u64 - 1);
         assert_eq!(curves.at(0, Quantity::TestLoss, 1).unwrap().step, 0);
+    }
+
+    #[test]
+    fn a_change_of_optimizer_counts_its_gradients_from_there_on() {
+        let mut curves = Curves::default();
+        curves.begin([("sgd".to_owned(), 0, 1)]);
+        curves.push(0, Quantity::TestLoss, 100, 1.0);
+        curves.go_on(vec![("sam".to_owned(), 0, 2)], 100);
+        curves.push(0, Quantity::TestLoss, 150, 1.0);
+        let gradients: Vec<u64> = curves.series(0, Quantity::TestLoss).iter().map(|point| point.gradients).collect();
+        assert_eq!((gradients, curves.lanes()[0].label.as_str()), (vec![100, 200], "sam"));
+        curves.go_on(vec![], 200);
+        assert!(curves.lanes().is_empty());
     }
 
     #[test]

@@ -66,12 +66,18 @@ impl State {
             Command::Zoom(factor) => self.view.zoom = (self.view.zoom * factor).clamp(0.4, 4.0),
             Command::Axis(axis) => self.view.axis = axis,
             Command::Smoothing(amount) => self.view.smoothing = amount,
-            Command::Scrub(step) => self.scrub = step,
+            Command::Plot(place, plot) => self.view.plots[place.min(1)] = plot,
+            Command::ToggleLogLoss => self.view.log_loss = !self.view.log_loss,
+            Command::Scrub(step) => self.scrub = step.map(|step| engine.look_back(step)).transpose()?,
             Command::ToggleTestPoints => self.view.test_points = !self.view.test_points,
             Command::AddPoint(place, class) => self.edits.push(Edit::Add(place, class)),
             Command::MovePoint(point, place) => self.move_point(point, place),
             Command::RemovePoint(point) => self.edits.push(Edit::Remove(point)),
             Command::ClearEdits => self.edits.clear(),
+            Command::Class(class) => self.view.class = class,
+            Command::ToggleSpeed => {
+                self.view.speed = if self.view.speed.is_some() { None } else { Some(crate::state::WATCHABLE) };
+            }
             Command::Layer(layer) => self.toggle(layer),
             Command::Close => self.close(),
             Command::CopyLink => return Ok(Some(Outside::CopyLink)),
@@ -146,7 +152,7 @@ impl State {
     }
 
     fn close(&mut self) {
-        if self.layers.pop().is_none() && self.slow.take().is_none() {
+        if self.layers.pop().is_none() && self.slow.take().is_none() && self.scrub.take().is_none() {
             self.messages.pop();
         }
     }

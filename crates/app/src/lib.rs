@@ -16,6 +16,7 @@
 //! - [`App`] ties them together for eframe; the window's and the page's entries are shells around it.
 
 mod app;
+mod bands;
 mod command;
 mod curves;
 mod engine;
@@ -23,6 +24,7 @@ mod execute;
 mod files;
 mod keep;
 mod panels;
+mod plots;
 mod presets;
 mod remote;
 mod settings;
@@ -35,6 +37,7 @@ pub use app::{App, Start};
 pub use command::{COMMANDS, Command, Spec};
 pub use curves::{Curves, Quantity};
 pub use engine::{Engine, Job, Side};
+pub use plots::Plot;
 pub use presets::PRESETS;
 pub use remote::Wish;
 pub use settings::{Change, SETTINGS, Setting};

@@ -22,13 +22,13 @@ pub const PRESETS: &[Preset] = &[
         name: "sam-wins",
         title: "Circles, a fifth of the labels wrong",
         sentence: "Same network, same start, same batches; a fifth of the labels are wrong. SGD learns the wrong ones by heart. SAM looks for flat ground, and doesn't.",
-        config: || duel("circles", 0.2, 0.05, 0.2),
+        config: || duel("circles", 0.2, 0.05, 0.3),
     },
     Preset {
         name: "moons",
         title: "Moons, a fifth of the labels wrong",
         sentence: "The same race on two moons: it takes longer, and ends the same way.",
-        config: || duel("moons", 0.2, 0.05, 0.2),
+        config: || duel("moons", 0.2, 0.05, 0.3),
     },
     Preset {
         name: "no-difference",

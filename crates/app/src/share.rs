@@ -4,6 +4,7 @@
 //! file (only what differs from the default), then what is on screen. A link without any key of the configuration is about
 //! the opening duel. Whatever cannot be read is told and left out.
 
+use crate::plots::Plot;
 use crate::presets;
 use crate::settings::SETTINGS;
 use crate::state::{Axis, Edit, PlaneKind, State, View};
@@ -16,6 +17,9 @@ pub const VERSION: u32 = 1;
 
 /// Keys that belong to the machine: no link has them.
 const MACHINE_KEYS: [&str; 2] = ["data_dir", "init"];
+
+/// Keys of what the plots show.
+const PLOT_KEYS: [&str; 2] = ["upper_plot", "lower_plot"];
 
 /// What a link says.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,7 +61,13 @@ pub fn link(state: &State) -> String {
     differs(view.zoom != usual.zoom, format!("zoom={}", view.zoom));
     differs(view.axis != usual.axis, format!("axis={}", view.axis.name()));
     differs(view.smoothing != usual.smoothing, format!("smoothing={}", view.smoothing));
+    for (key, (plot, usual)) in PLOT_KEYS.into_iter().zip(view.plots.into_iter().zip(usual.plots)) {
+        differs(plot != usual, format!("{key}={}", plot.name()));
+    }
+    differs(!view.log_loss, "log_loss=0".into());
     differs(view.test_points, "test_points=1".into());
+    differs(view.class != usual.class, format!("class={}", view.class));
+    differs(view.speed != usual.speed, "speed=full".into());
     if let Some(side) = view.focus {
         parts.push(format!("focus={}", ["left", "right"][side.min(1)]));
     }
@@ -156,7 +166,15 @@ impl Link {
             "zoom" => number(value, 0.4, 4.0, &mut view.zoom),
             "axis" => Axis::parse(value).map(|axis| view.axis = axis).is_some(),
             "smoothing" => number(value, 0.0, 0.99, &mut view.smoothing),
+            "upper_plot" => Plot::parse(value).map(|plot| view.plots[0] = plot).is_some(),
+            "lower_plot" => Plot::parse(value).map(|plot| view.plots[1] = plot).is_some(),
+            "log_loss" => switch(value, &mut view.log_loss),
             "test_points" => switch(value, &mut view.test_points),
+            "class" => value.parse().map(|class| view.class = class).is_ok(),
+            "speed" => {
+                view.speed = if value == "full" { None } else { view.speed };
+                value == "full"
+            }
             "focus" => {
                 view.focus = ["left", "right"].iter().position(|side| *side == value);
                 view.focus.is_some()

@@ -1,4 +1,5 @@
 use super::*;
+use crate::plots::Plot;
 
 fn state_of(read: Link) -> State {
     let mut state = State::new();
@@ -37,8 +38,12 @@ fn what_is_on_screen_comes_back() {
         zoom: 1.3,
         axis: Axis::Seconds,
         smoothing: 0.6,
+        plots: [Plot::Gap, Plot::Loss],
+        log_loss: false,
         test_points: true,
         focus: Some(1),
+        class: 1,
+        speed: None,
     };
     state.playing = false;
     state.hidden = vec!["rho".into(), "lr".into()];

@@ -1,7 +1,8 @@
 //! What the host knows: what is asked for, what is on screen, and what has been measured.
 
-use crate::curves::Curves;
+use crate::curves::{Curves, Quantity};
 use crate::engine::{Start, Weights};
+use crate::plots::Plot;
 use crate::share::Link;
 use lowland::config::Config;
 use std::rc::Rc;
@@ -70,10 +71,18 @@ pub struct View {
     pub axis: Axis,
     /// How much curves are smoothed, 0 to 0.99.
     pub smoothing: f32,
+    /// What the upper and the lower plot show.
+    pub plots: [Plot; 2],
+    /// Whether losses and norms are plotted by their logarithm.
+    pub log_loss: bool,
     /// Whether test points are shown.
     pub test_points: bool,
     /// The side that is looked at alone.
     pub focus: Option<usize>,
+    /// The class of a point that a click adds.
+    pub class: u16,
+    /// Steps a second at most; nothing for as fast as it goes.
+    pub speed: Option<f32>,
 }
 
 impl Default for View {
@@ -88,11 +97,18 @@ impl Default for View {
             zoom: 1.0,
             axis: Axis::Gradients,
             smoothing: 0.0,
+            plots: [Plot::TestAccuracy, Plot::WrongLabels],
+            log_loss: true,
             test_points: false,
             focus: None,
+            class: 0,
+            speed: Some(WATCHABLE),
         }
     }
 }
+
+/// Steps a second at which a race of points can be followed by eye.
+pub const WATCHABLE: f32 = 250.0;
 
 /// A plane of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,6 +274,15 @@ impl State {
     pub fn expire(&mut self) {
         const SHOWN: Duration = Duration::from_secs(6);
         self.messages.retain(|message| message.warning || message.since.elapsed() < SHOWN);
+    }
+
+    /// The value of a lane that is on screen: at the step that is looked back at, or the newest.
+    pub fn shown(&self, lane: usize, quantity: Quantity) -> Option<f32> {
+        let point = match self.scrub {
+            Some(step) => self.curves.at(lane, quantity, step),
+            None => self.curves.last(lane, quantity),
+        };
+        point.map(|point| point.value)
     }
 
     /// Whether a control of this key is hidden by a lesson's link.

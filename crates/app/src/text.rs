@@ -1,5 +1,9 @@
 //! What the panels say. Names and explanations of commands, settings and presets stand in their tables.
 
+use crate::engine::Seen;
+use lowland::data::Dataset;
+use lowland::train::Timing;
+
 /// The name of the program.
 pub const NAME: &str = "Lowland";
 /// The ground's title.
@@ -7,7 +11,7 @@ pub const GROUND: &str = "The ground they walk on";
 /// What is said while nothing is there yet.
 pub const PREPARING: &str = "Preparing the race...";
 /// Over the field of a side.
-pub const CLEAN_TEST: &str = "of the test points right";
+pub const CLEAN_TEST: &str = "test accuracy";
 
 /// Said when the link is on the clipboard.
 pub const LINK_COPIED: &str = "The link to this is on the clipboard.";
@@ -40,9 +44,97 @@ pub fn bytes(n: u64) -> String {
     }
 }
 
+/// Beside the figure of a side that climbs.
+pub fn test_and_rho(rho: f32) -> String {
+    format!("{CLEAN_TEST}, rho {rho}")
+}
+
+/// Beside the figure of a side that is looked back at.
+pub fn looked_back(step: u64, of: u64) -> String {
+    format!("at step {} of {}", count(step), count(of))
+}
+
+/// What a screen reader says of a side's map.
+pub fn field_of(label: &str) -> String {
+    format!("What {} answers at each place, with the training points", side(label))
+}
+
+/// A training point under the pointer.
+pub fn point(index: usize, label: u16, wrong: bool) -> String {
+    let wrong = if wrong { ", which is wrong" } else { "" };
+    format!("point {index}, labelled {label}{wrong}. Drag to move; right click to remove.")
+}
+
+/// Over the hardest examples.
+pub const HARDEST: &str = "hardest of the rightly labelled";
+
+/// Over the mislabelled examples.
+pub fn learnt_by_heart(learnt: usize, of: usize) -> String {
+    format!("wrong labels: {learnt} of {of} learnt by heart")
+}
+
+/// Over the confusion matrix.
+pub fn confusion(of: usize) -> String {
+    format!("rows: what it is, columns: what it is taken for ({of} test examples)")
+}
+
+/// The name of a class.
+pub fn class(data: &Dataset, class: u16) -> String {
+    const CLOTHES: [&str; 10] =
+        ["top", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"];
+    const CIFAR: [&str; 10] = ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+    let names: &[&str] = match data.name.as_str() {
+        "fashion-sample" | "fashion-mnist" => &CLOTHES,
+        "cifar10" => &CIFAR,
+        _ => &[],
+    };
+    names.get(usize::from(class)).map_or_else(|| class.to_string(), |name| (*name).to_owned())
+}
+
+/// An example under the pointer.
+pub fn seen(data: &Dataset, seen: &Seen) -> String {
+    let wrong = if seen.flipped { " (wrong)" } else { "" };
+    let name = |of: u16| class(data, of);
+    format!(
+        "example {}: label {}{wrong}; left says {} (loss {:.2}), right says {} (loss {:.2})",
+        seen.index,
+        name(seen.label),
+        name(seen.predicted[0]),
+        seen.loss[0],
+        name(seen.predicted[1]),
+        seen.loss[1],
+    )
+}
+
+/// A cell of the confusion matrix.
+pub fn taken_for(data: &Dataset, is: u16, taken: u16, count: u32) -> String {
+    format!("{count} x {} taken for {}", class(data, is), class(data, taken))
+}
+
+/// Where the time of a step goes: its parts, and the kernel that takes most.
+pub fn timings(timings: &[Timing]) -> Option<String> {
+    let of = |part: &str| -> f64 { timings.iter().filter(|t| t.part == part).map(|t| t.seconds).sum() };
+    let parts = ["forward", "backward", "ascend", "update", "data"].map(|part| format!("{part} {:.2}", 1e3 * of(part)));
+    let whole: f64 = timings.iter().map(|t| t.seconds).sum();
+    let mut kernels: Vec<(&str, f64)> = Vec::new();
+    for timing in timings {
+        match kernels.iter_mut().find(|(name, _)| *name == timing.kernel) {
+            Some((_, seconds)) => *seconds += timing.seconds,
+            None => kernels.push((timing.kernel, timing.seconds)),
+        }
+    }
+    let (slowest, seconds) = kernels.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    Some(format!(
+        "{:.2} ms on the device for a step of all lanes: {} ms. {slowest} takes most of it, {:.0} %.",
+        1e3 * whole,
+        parts.join(", "),
+        100.0 * seconds / whole.max(1e-12),
+    ))
+}
+
 /// The name of a side as headings have it.
 pub fn side(label: &str) -> String {
-    label.to_uppercase()
+    label.to_uppercase().replace("-2X", " 2x")
 }
 
 #[cfg(test)]

@@ -123,6 +123,8 @@ const LIGHT: Colors = Colors {
 pub const GAP: f32 = 8.0;
 /// Between cards, and inside them.
 pub const PAD: f32 = 12.0;
+/// Inside cards.
+pub const CARD_MARGIN: f32 = 10.0;
 /// Corners of cards.
 pub const CORNER: u8 = 8;
 /// Corners of controls.
@@ -229,7 +231,7 @@ pub fn card(theme: Theme) -> egui::Frame {
         .fill(c.card)
         .stroke(egui::Stroke::new(1.0, c.edge))
         .corner_radius(CORNER)
-        .inner_margin(egui::Margin::same(10))
+        .inner_margin(egui::Margin::same(CARD_MARGIN as i8))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode};
 use anyhow::Result;
 
 use crate::shell::{cargo, command, ensure_installed, installed, run, say};
+use crate::wasm;
 
 /// The checkers, at versions that the project's compiler builds.
 const DENY: &str = "cargo-deny@0.20.2";
@@ -27,6 +28,12 @@ pub fn check() -> Result<ExitCode> {
     };
     step("format", &mut || run(cargo().args(["fmt", "--all", "--check"])));
     step("lints", &mut || run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])));
+    step("lints of the page", &mut || {
+        Ok(wasm::lint("lowland-web")?.unwrap_or_else(|| {
+            say("skipped: this toolchain cannot have the browser's library");
+            true
+        }))
+    });
     step("documentation", &mut || {
         run(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
     });

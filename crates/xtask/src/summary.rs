@@ -55,6 +55,17 @@ pub fn of_libtest(output: &str) -> Summary {
     output.lines().filter_map(closing).fold(Summary::default(), Summary::add)
 }
 
+/// Reads node's closing lines, `ℹ pass 12` and `ℹ fail 0`; a test that was cut short is one that failed.
+pub fn of_node(output: &str) -> Summary {
+    let count = |what: &str| -> usize {
+        let counts = output.lines().filter_map(|line| {
+            without_colour(line).trim_start_matches(['ℹ', '#', ' ']).strip_prefix(what)?.trim().parse::<usize>().ok()
+        });
+        counts.sum()
+    };
+    Summary { passed: count("pass "), failed: count("fail ") + count("cancelled ") }
+}
+
 /// Sums counts such as `3 passed, 1 failed`. What did not run is neither.
 fn sum(counts: &str, separator: char) -> Summary {
     let each = counts.split(separator).filter_map(|part| part.trim().split_once(' '));
@@ -121,6 +132,14 @@ mod tests {
         let output = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s\n\n\
             test result: \u{1b}[31mFAILED\u{1b}[0m. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out\n";
         assert_eq!(of_libtest(output), summary(4, 2));
+    }
+
+    #[test]
+    fn node_lines_are_read() {
+        let output = "✔ loads (812.5ms)\nℹ tests 4\nℹ suites 0\nℹ pass 2\nℹ fail 1\nℹ cancelled 1\nℹ skipped 0\n";
+        assert_eq!(of_node(output), summary(2, 2));
+        assert_eq!(of_node("# pass 3\n# fail 0\n"), summary(3, 0));
+        assert_eq!(of_node("\u{1b}[34mℹ pass 5\u{1b}[39m\npass the salt\n"), summary(5, 0));
     }
 
     #[test]

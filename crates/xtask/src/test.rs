@@ -5,8 +5,8 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 
 use crate::shell::{cargo, ensure_installed, run_and_read, say, target_dir};
-use crate::summary::{self, Summary};
-use crate::{vulkan, wasm};
+use crate::summary;
+use crate::{browser, vulkan};
 
 /// The runner, at a version that the project's compiler builds.
 const NEXTEST: &str = "cargo-nextest@0.9.143";
@@ -28,20 +28,10 @@ pub fn test(args: &[String]) -> Result<ExitCode> {
         let mut doc = quiet_driver(cargo())?;
         doc.args(["test", "--doc", "--workspace", "--no-fail-fast"]);
         let (succeeded, output) = run_and_read(&mut doc)?;
-        all = all + summary::of_libtest(&output).of_run(succeeded) + wasm_test();
+        all = all + summary::of_libtest(&output).of_run(succeeded) + browser::test();
     }
     println!("{} passed, {} failed", all.passed, all.failed);
     Ok(if all.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn wasm_test() -> Summary {
-    say("the core compiles to wasm");
-    let passed = wasm::check("lowland").unwrap_or_else(|error| {
-        say(&format!("{error:#}"));
-        false
-    });
-    say(if passed { "the core compiles to wasm: passed" } else { "the core compiles to wasm: FAILED" });
-    Summary::one(passed)
 }
 
 /// Some drivers warn on every start when this folder is not set, as in containers.

@@ -1,9 +1,9 @@
 //! A toolchain that builds for the browser: the project's own, with its target added, or else Debian's.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::apt;
 use crate::shell::{cargo, command, run, say, stdout_of, target_dir};
@@ -13,17 +13,31 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// Debian's compiler with the library's source, which it builds along, and a linker.
 const DEBIAN: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "lld-19"];
 
-/// True if `package` compiles for the browser.
-pub fn check(package: &str) -> Result<bool> {
-    run(cargo_for_wasm("check")?.args(["--package", package]))
+/// Builds the library `package` for the browser, with whichever toolchain this machine can have; returns its module.
+pub fn build(package: &str, profile: &str) -> Result<PathBuf> {
+    let (mut build, folder) = cargo_for_wasm("build")?;
+    let built = run(build.args(["--package", package, "--profile", profile]))?;
+    ensure!(built, "{package} does not build for {TARGET}: see above");
+    let name = format!("{}.wasm", package.replace('-', "_"));
+    Ok(folder.join(TARGET).join(profile).join(name))
 }
 
-/// `cargo SUBCOMMAND --target wasm32-unknown-unknown`, with whichever toolchain this machine can have.
-pub fn cargo_for_wasm(subcommand: &str) -> Result<Command> {
+/// True if `package` passes clippy as it is built for the browser; nothing where only Debian's toolchain is to be had.
+pub fn lint(package: &str) -> Result<Option<bool>> {
+    if !has_target() && !(add_target() && has_target()) {
+        return Ok(None);
+    }
+    let mut clippy = cargo();
+    clippy.args(["clippy", "--package", package, "--target", TARGET, "--", "-D", "warnings"]);
+    run(&mut clippy).map(Some)
+}
+
+/// `cargo SUBCOMMAND --target wasm32-unknown-unknown`, and the folder that it builds into.
+fn cargo_for_wasm(subcommand: &str) -> Result<(Command, PathBuf)> {
     if has_target() || (add_target() && has_target()) {
         let mut own = cargo();
-        own.args([subcommand, "--target", TARGET]);
-        return Ok(own);
+        own.args([subcommand, "--target", TARGET]).env("CARGO_TARGET_DIR", target_dir());
+        return Ok((own, target_dir()));
     }
     say(&format!("this toolchain cannot have {TARGET}: trying Debian's"));
     if !apt::has(DEBIAN) {
@@ -35,7 +49,8 @@ pub fn cargo_for_wasm(subcommand: &str) -> Result<Command> {
         }
         apt::install(DEBIAN)?;
     }
-    Ok(debian_cargo(subcommand))
+    let folder = target_dir().join("wasm-debian");
+    Ok((debian_cargo(subcommand, &folder), folder))
 }
 
 /// True if the compiler in use has the target's library, by whatever way it came.
@@ -51,7 +66,7 @@ fn add_target() -> bool {
 }
 
 /// Debian's cargo, building the library from source; a folder of its own, so that the two do not displace each other.
-fn debian_cargo(subcommand: &str) -> Command {
+fn debian_cargo(subcommand: &str, folder: &Path) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once("/usr/bin".into()).chain(std::env::split_paths(&path)));
     let mut debian = command("/usr/bin/cargo");
@@ -60,7 +75,7 @@ fn debian_cargo(subcommand: &str) -> Command {
         .env("RUSTC", "/usr/bin/rustc")
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld-19")
-        .env("CARGO_TARGET_DIR", target_dir().join("wasm-debian"))
+        .env("CARGO_TARGET_DIR", folder)
         .env_remove("RUSTUP_TOOLCHAIN")
         .env_remove("LD_LIBRARY_PATH")
         .args([subcommand, "--locked", "-Z", "build-std=std,panic_abort", "--target", TARGET]);

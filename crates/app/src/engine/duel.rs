@@ -7,7 +7,7 @@ use lowland::data::{Dataset, Inputs};
 use lowland::gpu::Gpu;
 use lowland::model::Model;
 use lowland::optim::Optimizer;
-use lowland::train::{Event, LaneState, Setup, Slot, Snapshot, Trainer, read_tensors};
+use lowland::train::{Event, LaneState, Setup, Slot, Snapshot, Timing, Trainer, read_tensors};
 use lowland::{Error, Result};
 use std::rc::Rc;
 use web_time::{Duration, Instant};
@@ -35,15 +35,22 @@ pub struct Duel {
     trainer: Trainer,
     /// SGD with SAM's compute: it takes two steps for each of the others.
     double: Option<Trainer>,
+    /// Its newest state that came back.
+    double_snapshot: Option<Rc<Snapshot>>,
     sides: Vec<Side>,
+    timings: Vec<Timing>,
+    timed: Option<Instant>,
     fetched: Option<Instant>,
 }
 
+/// How often a step is timed.
+const TIMED_EVERY: Duration = Duration::from_secs(2);
 /// Steps of a duel without an end.
-const ENDLESS: u64 = 1 << 30;
+const ENDLESS: u64 = (1 << 30) - 1;
 
 impl Duel {
     /// Prepares what `start` asks for; from the weights of `snapshot`, where there is one, which the lanes of `before` had.
+    /// `twice` is that of the lanes with double compute.
     ///
     /// # Errors
     /// [`Error::Input`] for anything that cannot be trained, [`Error::Run`] where the device refuses.
@@ -52,6 +59,7 @@ impl Duel {
         start: Start,
         snapshot: Option<Rc<Snapshot>>,
         before: Option<Setup>,
+        twice: Option<Rc<Snapshot>>,
     ) -> Result<Self> {
         let mut data = lowland::data::load(&start.config)?;
         edit(&mut data, &start.edits)?;
@@ -83,11 +91,12 @@ impl Duel {
         }
         let trainer = Trainer::new(&gpu, &model, &data, setup, from.as_ref()).await?;
         let double = match double {
-            Some(setup) => Some(Trainer::new(&gpu, &model, &data, setup, None).await?),
+            Some(setup) => Some(Trainer::new(&gpu, &model, &data, setup, twice.as_deref()).await?),
             None => None,
         };
+        let sides = sides.into_iter().chain(double.as_ref().and_then(|double| third(&trainer, double))).collect();
         let (data, model) = (Rc::new(data), Rc::new(model));
-        Ok(Self { gpu, start, data, model, trainer, double, sides, fetched: None })
+        Ok(Self { gpu, start, data, model, trainer, double, double_snapshot: None, sides, timings: Vec::new(), timed: None, fetched: None })
     }
 
     /// What it was made from.
@@ -105,7 +114,7 @@ impl Duel {
         &self.model
     }
 
-    /// The optimizers; the first two are the left and the right side.
+    /// The optimizers; the first two are the left and the right side. SGD with double compute, if asked for, is the last.
     pub fn sides(&self) -> &[Side] {
         &self.sides
     }
@@ -132,6 +141,11 @@ impl Duel {
         self.trainer.submitted()
     }
 
+    /// Whether nothing is on its way from the device.
+    pub fn is_idle(&self) -> bool {
+        self.trainer.is_idle() && self.double.as_ref().is_none_or(Trainer::is_idle)
+    }
+
     /// Steps a second of one lane.
     pub fn steps_per_second(&self) -> Option<f64> {
         self.trainer.steps_per_second()
@@ -139,12 +153,22 @@ impl Duel {
 
     /// Where the weights of side `side` with the first seed lie.
     pub fn slot(&self, side: usize) -> Slot<'_> {
-        self.trainer.slot(self.sides.get(side).map_or(0, |side| side.first))
+        let (lane, lanes) = (self.sides.get(side).map_or(0, |side| side.first), self.trainer.setup().lanes.len());
+        match &self.double {
+            Some(double) if lane >= lanes => double.slot(lane - lanes),
+            _ => self.trainer.slot(lane),
+        }
     }
 
     /// Where its w + e lies, if it climbs.
     pub fn ascent_slot(&self, side: usize) -> Option<Slot<'_>> {
-        self.sides.get(side).and_then(|side| self.trainer.ascent_slot(side.first))
+        let side = self.sides.get(side).filter(|side| side.first < self.trainer.setup().lanes.len());
+        side.and_then(|side| self.trainer.ascent_slot(side.first))
+    }
+
+    /// Where the time of a step of all lanes goes, where the device has a clock for that.
+    pub fn timings(&self) -> &[Timing] {
+        &self.timings
     }
 
     /// The trainer of the sides.
@@ -155,6 +179,17 @@ impl Duel {
     /// Bytes on the device.
     pub fn gpu_bytes(&self) -> u64 {
         self.trainer.gpu_bytes() + self.double.as_ref().map_or(0, Trainer::gpu_bytes)
+    }
+
+    /// The state of the lanes with double compute, at their present step or not at all.
+    pub fn double_snapshot(&self) -> Option<&Rc<Snapshot>> {
+        let now = self.double.as_ref()?.submitted();
+        self.double_snapshot.as_ref().filter(|snapshot| snapshot.step == now)
+    }
+
+    /// Whether there are lanes with double compute whose present state has not come back.
+    pub fn awaits_double(&self) -> bool {
+        self.double.is_some() && self.double_snapshot().is_none()
     }
 
     /// Takes the numbers of `config` into the next steps; false where that takes a new plan.
@@ -175,7 +210,8 @@ impl Duel {
             trainer.retune(&self.gpu, &optimizers)?;
         }
         self.start.config = config.clone();
-        self.sides = sides(self.trainer.setup());
+        let double = self.double.as_ref().and_then(|double| third(&self.trainer, double));
+        self.sides = sides(self.trainer.setup()).into_iter().chain(double).collect();
         Ok(true)
     }
 
@@ -188,14 +224,28 @@ impl Duel {
         let due = self.fetched.is_none_or(|last| last.elapsed() > SNAPSHOT_EVERY);
         if due || fetch && self.fetched.is_none_or(|last| last.elapsed() > Duration::from_millis(500)) {
             self.trainer.checkpoint_soon();
+            if let Some(double) = self.double.as_mut().filter(|_| fetch) {
+                double.checkpoint_soon();
+            }
             self.fetched = Some(Instant::now());
         }
         self.trainer.allow(steps);
+        if self.timed.is_none_or(|last| last.elapsed() > TIMED_EVERY) {
+            self.trainer.profile(&self.gpu);
+            self.timed = Some(Instant::now());
+        }
         let mut events = self.trainer.tick(&self.gpu, budget)?;
+        if let Some(timings) = self.trainer.take_profile(&self.gpu)? {
+            self.timings = timings;
+        }
         if let Some(double) = &mut self.double {
             let lanes = self.trainer.setup().lanes.len();
             double.allow((2 * self.trainer.submitted()).saturating_sub(double.submitted()));
             for mut event in double.tick(&self.gpu, budget / 2)? {
+                if let Event::Checkpoint(snapshot) = event {
+                    self.double_snapshot = Some(Rc::new(*snapshot));
+                    continue;
+                }
                 match &mut event {
                     Event::Step(metrics) => metrics.lane += lanes,
                     Event::Evaluation(e) => e.lane += lanes,
@@ -244,6 +294,12 @@ fn sides(setup: &Setup) -> Vec<Side> {
         }
     }
     sides
+}
+
+/// SGD with double compute as a side: its lanes follow those of `trainer`.
+fn third(trainer: &Trainer, double: &Trainer) -> Option<Side> {
+    let side = sides(double.setup()).into_iter().next()?;
+    Some(Side { first: trainer.setup().lanes.len(), ..side })
 }
 
 /// Changes the training points.

@@ -2,12 +2,16 @@
 
 mod boundary;
 mod duel;
+mod examples;
 mod job;
+mod past;
 mod picture;
 
 pub use boundary::{ASPECT, Boundary, Moment, Source};
 pub use duel::{Duel, Side};
+pub use examples::{Examples, Seen};
 pub use job::Job;
+pub use past::Past;
 pub use picture::{FORMAT, Picture};
 
 use crate::settings::{self, Change};
@@ -15,7 +19,7 @@ use crate::state::{Edit, State};
 use egui_wgpu::RenderState;
 use lowland::config::Config;
 use lowland::gpu::Gpu;
-use lowland::train::{Event, Snapshot, Trouble};
+use lowland::train::{Event, Slot, Snapshot, Trouble};
 use lowland::{Error, Result};
 use std::rc::Rc;
 use web_time::{Duration, Instant};
@@ -46,6 +50,8 @@ pub struct Engine {
     gpu: Rc<Gpu>,
     duel: Option<Duel>,
     boundary: Option<Boundary>,
+    examples: Option<Examples>,
+    past: Option<Past>,
     next: Option<Next>,
     /// What was asked for last, whether it is there yet or not.
     asked: Option<Start>,
@@ -56,7 +62,7 @@ pub struct Engine {
     lost: bool,
 }
 
-/// A duel in preparation; the one before goes on meanwhile.
+/// A duel in preparation; the one before rests meanwhile.
 #[derive(Debug)]
 enum Next {
     /// Its start has to come back from the device first.
@@ -74,6 +80,9 @@ struct Pace {
     budget: f64,
     frames_per_second: f64,
     last: Option<Instant>,
+    /// Steps that the pace to follow allows by now, and has not given out.
+    steps: f64,
+    frame: f64,
 }
 
 /// How often a state is fetched to go on from after a crash or a lost device.
@@ -88,9 +97,21 @@ impl Engine {
         }
         let gpu = Gpu::from_parts(info, render.device.clone(), render.queue.clone(), None);
         let target = if gpu.is_software() { 0.08 } else { 1.0 / 60.0 };
-        let pace = Pace { target, budget: 0.2 * target, frames_per_second: 0.0, last: None };
+        let pace = Pace { target, budget: 0.2 * target, frames_per_second: 0.0, last: None, steps: 0.0, frame: 0.0 };
         let gpu = Rc::new(gpu);
-        Self { render, gpu, duel: None, boundary: None, next: None, asked: None, snapshot: None, pace, lost: false }
+        Self {
+            render,
+            gpu,
+            duel: None,
+            boundary: None,
+            examples: None,
+            past: None,
+            next: None,
+            asked: None,
+            snapshot: None,
+            pace,
+            lost: false,
+        }
     }
 
     /// The device.
@@ -111,6 +132,44 @@ impl Engine {
     /// The pictures of the decision, of 2-D data.
     pub fn boundary(&self) -> Option<&Boundary> {
         self.boundary.as_ref()
+    }
+
+    /// What both sides make of single images.
+    pub fn examples(&self) -> Option<&Examples> {
+        self.examples.as_ref()
+    }
+
+    /// The kept moments of the training.
+    pub fn past(&self) -> Option<&Past> {
+        self.past.as_ref()
+    }
+
+    /// Where the weights of `side` lie that `state` shows: those that are looked back at, or the present ones.
+    pub fn slot(&self, side: usize, state: &State) -> Option<Slot<'_>> {
+        Some(slot(self.duel.as_ref()?, self.past.as_ref(), side, state.scrub))
+    }
+
+    /// Whether frames are wanted though nothing is trained: something is on its way, or not drawn yet.
+    pub fn has_work(&self, state: &State) -> bool {
+        let past = self.past.as_ref();
+        let drawn = |duel: &Duel| match &self.boundary {
+            Some(boundary) => boundary.moment() == Some(moment(duel, past, state.scrub)),
+            None => true,
+        };
+        let at_work = |duel: &Duel| !duel.is_idle() || past.is_some_and(Past::is_preparing) || !drawn(duel);
+        self.is_preparing() || self.duel.as_ref().is_some_and(at_work)
+    }
+
+    /// The kept step nearest to `step`.
+    ///
+    /// # Errors
+    /// A sentence where nothing is kept.
+    pub fn look_back(&self, step: u64) -> std::result::Result<u64, String> {
+        let past = self.past.as_ref();
+        if let Some(why) = past.and_then(Past::refused) {
+            return Err(format!("There is no looking back: {why}"));
+        }
+        past.and_then(|past| past.step_near(step)).ok_or_else(|| "Nothing is kept yet to look back at.".to_owned())
     }
 
     /// The newest state that came back from the device.
@@ -146,7 +205,12 @@ impl Engine {
 
     /// Bytes on the device.
     pub fn gpu_bytes(&self) -> u64 {
-        self.duel.as_ref().map_or(0, Duel::gpu_bytes) + self.boundary.as_ref().map_or(0, Boundary::gpu_bytes)
+        let pictures = self.boundary.as_ref().map_or(0, Boundary::gpu_bytes);
+        let examples = self.examples.as_ref().map_or(0, Examples::gpu_bytes);
+        self.duel.as_ref().map_or(0, Duel::gpu_bytes)
+            + pictures
+            + examples
+            + self.past.as_ref().map_or(0, Past::gpu_bytes)
     }
 
     /// Goes from what is trained to what `state` asks for, by the least that is needed.
@@ -193,7 +257,8 @@ impl Engine {
     fn build(&mut self, start: Start, change: Change, from: Option<Rc<Snapshot>>) {
         let (gpu, with) = (Rc::clone(&self.gpu), start.clone());
         let before = self.duel.as_ref().map(|duel| duel.trainer().setup().clone());
-        let job = Job::new(async move { Duel::new(gpu, with, from, before).await });
+        let twice = self.duel.as_ref().filter(|_| from.is_some()).and_then(|duel| duel.double_snapshot().cloned());
+        let job = Job::new(async move { Duel::new(gpu, with, from, before, twice).await });
         self.next = Some(Next::Build { job, change, start });
     }
 
@@ -226,16 +291,21 @@ impl Engine {
             self.apply(state);
         }
         let Some(duel) = &mut self.duel else { return };
-        let rests = matches!(self.next, Some(Next::Build { .. })) || state.slow.is_some();
+        // While another duel is prepared, from this one's state or anew, it rests: steps would be lost.
+        let mut rests = self.next.is_some() || state.slow.is_some();
+        if let Some(past) = &mut self.past {
+            past.tick(&self.gpu, duel);
+            rests |= past.is_preparing();
+        }
         let steps = match (rests, state.playing) {
             (true, _) => 0,
-            (false, true) => u64::MAX,
+            (false, true) => self.pace.steps(state.view.speed, duel.data().shape.len() == 2),
             (false, false) => std::mem::take(&mut state.single_steps),
         };
         let fetch = self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
         match duel.tick(steps, Duration::from_secs_f64(self.pace.budget), fetch) {
             Ok(events) => {
-                if steps == u64::MAX {
+                if state.playing && !rests {
                     state.curves.pass(self.pace.seconds());
                 }
                 events.into_iter().for_each(|event| self.hear(state, event));
@@ -249,9 +319,13 @@ impl Engine {
                 return;
             }
         }
+        if let (Some(duel), Some(examples)) = (&self.duel, &mut self.examples) {
+            examples.tick(&self.gpu, duel, state);
+        }
         if let (Some(duel), Some(boundary)) = (&self.duel, &mut self.boundary) {
-            let source = Source::Slots([duel.slot(0), duel.slot(1)]);
-            boundary.tick((&self.render, &self.gpu), Moment::Present(duel.submitted()), source, state, theme);
+            let past = self.past.as_ref();
+            let source = Source::Slots([0, 1].map(|side| slot(duel, past, side, state.scrub)));
+            boundary.tick((&self.render, &self.gpu), moment(duel, past, state.scrub), source, state, theme);
         }
     }
 
@@ -281,7 +355,7 @@ impl Engine {
     fn prepare(&mut self, state: &mut State) {
         match self.next.take() {
             Some(Next::Snapshot(start)) => {
-                let wanted = self.duel.as_ref().map(Duel::submitted);
+                let wanted = self.duel.as_ref().filter(|duel| !duel.awaits_double()).map(Duel::submitted);
                 match self.snapshot.clone().filter(|snapshot| Some(snapshot.step) == wanted) {
                     Some(snapshot) => self.build(start, Change::Rebuild, Some(snapshot)),
                     None => self.next = Some(Next::Snapshot(start)),
@@ -300,11 +374,30 @@ impl Engine {
         if change == Change::Restart || state.curves.lanes().is_empty() {
             state.curves.begin(duel.lanes());
             state.scrub = None;
+        } else {
+            state.curves.go_on(duel.lanes(), duel.submitted());
         }
         self.snapshot = None;
+        self.past = Some(match self.past.take() {
+            Some(past) => past.go_on(&self.gpu, &duel, change == Change::Restart),
+            None => Past::new(&self.gpu, &duel),
+        });
         self.boundary = Boundary::new(&self.render, &self.gpu, &duel);
+        self.examples = Examples::new(&self.gpu, &duel);
         self.duel = Some(duel);
     }
+}
+
+/// Where the weights of `side` lie: the kept ones nearest to a step that is looked back at, or the present ones.
+fn slot<'a>(duel: &'a Duel, past: Option<&'a Past>, side: usize, back: Option<u64>) -> Slot<'a> {
+    let lane = duel.sides().get(side).map_or(0, |side| side.first);
+    back.and_then(|step| past?.slot(lane, step)).unwrap_or_else(|| duel.slot(side))
+}
+
+/// What these weights are.
+fn moment(duel: &Duel, past: Option<&Past>, back: Option<u64>) -> Moment {
+    let back = back.and_then(|step| past?.step_near(step));
+    back.map_or(Moment::Present(duel.submitted()), Moment::Past)
 }
 
 impl std::fmt::Debug for Engine {
@@ -323,14 +416,28 @@ impl Pace {
             // The window was hidden.
             return;
         }
+        self.frame = seconds;
         let rate = 1.0 / seconds.max(1e-4);
         self.frames_per_second += 0.1 * (rate - self.frames_per_second);
-        let factor = if seconds > 1.2 * self.target { 0.85 } else { 1.08 };
-        self.budget = (self.budget * factor).clamp(0.02 * self.target, 0.6 * self.target);
+        // Frames that are slow for other reasons than training are no reason to train less.
+        let slow = seconds > 1.2 * self.target && 3.0 * self.budget > 0.5 * seconds;
+        let factor = if slow { 0.85 } else { 1.08 };
+        let least = (0.15 * seconds).min(0.05);
+        self.budget = (self.budget * factor).clamp(least, least.max(0.6 * self.target));
     }
 
     /// Seconds of the frame before.
     fn seconds(&self) -> f64 {
-        1.0 / self.frames_per_second.max(1.0)
+        self.frame
+    }
+
+    /// Steps that this frame may submit: as many as fit, or, of a race of points, what the pace to follow allows.
+    fn steps(&mut self, speed: Option<f32>, points: bool) -> u64 {
+        let Some(speed) = speed.filter(|_| points) else { return u64::MAX };
+        // What a slow frame could not give out is not made up for later.
+        self.steps = (self.steps + f64::from(speed) * self.frame).min(0.5 * f64::from(speed));
+        let whole = self.steps.floor();
+        self.steps -= whole;
+        whole as u64
     }
 }

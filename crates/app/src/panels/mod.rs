@@ -2,6 +2,7 @@
 
 mod controls;
 mod curves;
+mod examples;
 mod fields;
 mod ground;
 mod layers;
@@ -11,6 +12,7 @@ mod top_bar;
 
 pub use controls::controls_ui;
 pub use curves::curves_ui;
+use examples::examples_ui;
 pub use fields::fields_ui;
 pub use ground::ground_ui;
 pub use layers::layers_ui;

@@ -96,7 +96,8 @@ pub fn dataset(model: &Model, batch: usize) -> Result<Dataset> {
 }
 
 impl StepBench {
-    pub(super) fn setup(&self, steps: u64) -> Setup {
+    /// What is trained: `steps` steps, each logged.
+    pub fn setup(&self, steps: u64) -> Setup {
         let Self { batch, lanes, sam, .. } = *self;
         let epochs = Config::default().epochs_of(2 * batch, batch);
         let schedule = Schedule { lr: 0.05, shape: Shape::Constant, warmup: 0, steps, epochs: Epochs { ..epochs } };

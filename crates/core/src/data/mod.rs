@@ -25,6 +25,8 @@ mod svhn;
 mod table;
 
 pub use names::names;
+#[cfg(target_family = "wasm")]
+pub use sample::provide_sample;
 
 use crate::config::{Config, Normalize};
 use crate::{Error, Result};

@@ -1,29 +1,65 @@
-//! The images that ship with the project: a part of Fashion-MNIST, read from the program itself, so that it is there
-//! without a network and in a page.
+//! The images that ship with the project: a part of Fashion-MNIST. Programs have them inside, so that they are there
+//! without a network; a page is half as large without them, so there its script provides them.
 
 use super::Raw;
 use super::idx::{Source, assemble};
+#[cfg(target_family = "wasm")]
+use crate::Error;
 use crate::Result;
+#[cfg(target_family = "wasm")]
+use std::sync::OnceLock;
 
-/// Name and content of a file of the sample.
-macro_rules! file {
-    ($name:literal) => {
-        ($name, include_bytes!(concat!("../../assets/fashion-sample/", $name)).as_slice())
-    };
+/// Training images and labels, test images and labels: names of the files.
+const NAMES: [&str; 4] = [
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+];
+
+/// Their content, as one piece: for each file its length (u32, little-endian) and its bytes.
+#[cfg(target_family = "wasm")]
+static PROVIDED: OnceLock<Vec<u8>> = OnceLock::new();
+
+/// Gives a page the images of `fashion-sample`: the four files of `crates/core/assets/fashion-sample` in the order of their
+/// list there, each after its length (u32, little-endian). What was given first stays.
+#[cfg(target_family = "wasm")]
+pub fn provide_sample(bytes: Vec<u8>) {
+    let _ = PROVIDED.set(bytes);
 }
 
-/// Training images and labels, test images and labels.
-const FILES: [(&str, &[u8]); 4] = [
-    file!("train-images-idx3-ubyte.gz"),
-    file!("train-labels-idx1-ubyte.gz"),
-    file!("t10k-images-idx3-ubyte.gz"),
-    file!("t10k-labels-idx1-ubyte.gz"),
-];
+#[cfg(target_family = "wasm")]
+fn files() -> Result<[&'static [u8]; 4]> {
+    let missing =
+        || Error::input("the images of fashion-sample are not loaded. Load the page again, or choose other data.");
+    let mut rest = PROVIDED.get().ok_or_else(missing)?.as_slice();
+    let mut next = || {
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let (file, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        rest = after;
+        Some(file)
+    };
+    match [next(), next(), next(), next()] {
+        [Some(a), Some(b), Some(c), Some(d)] => Ok([a, b, c, d]),
+        _ => Err(missing()),
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn files() -> Result<[&'static [u8]; 4]> {
+    Ok([
+        include_bytes!("../../assets/fashion-sample/train-images-idx3-ubyte.gz"),
+        include_bytes!("../../assets/fashion-sample/train-labels-idx1-ubyte.gz"),
+        include_bytes!("../../assets/fashion-sample/t10k-images-idx3-ubyte.gz"),
+        include_bytes!("../../assets/fashion-sample/t10k-labels-idx1-ubyte.gz"),
+    ])
+}
 
 /// 2,000 training and 1,000 test images of 28 x 28 grey pixels, 200 and 100 of each of the 10 classes, in random order.
 pub(super) fn load() -> Result<Raw> {
-    let sources = FILES.map(|(name, bytes)| Source { name: format!("the built-in {name}"), reader: Box::new(bytes) });
-    assemble(sources, Some(10))
+    let files = files()?;
+    let source = |i: usize| Source { name: format!("the built-in {}", NAMES[i]), reader: Box::new(files[i]) };
+    assemble([0, 1, 2, 3].map(source), Some(10))
 }
 
 #[cfg(test)]
@@ -61,7 +97,7 @@ mod tests {
 
     #[test]
     fn it_is_small_and_carries_its_licence() {
-        assert!(FILES.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() < 2_000_000);
+        assert!(files().unwrap().iter().map(|bytes| bytes.len()).sum::<usize>() < 2_000_000);
         let licence = include_str!("../../assets/fashion-sample/LICENSE");
         assert!(licence.contains("MIT License") && licence.contains("Zalando SE"));
     }

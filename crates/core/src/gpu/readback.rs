@@ -5,6 +5,7 @@ use crate::{Error, Result};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
+use web_time::Instant;
 
 const PENDING: u8 = 0;
 const READY: u8 = 1;
@@ -21,6 +22,7 @@ pub(crate) struct Readback {
 #[derive(Debug, Default)]
 struct Arrival {
     state: AtomicU8,
+    at: Mutex<Option<Instant>>,
     waker: Mutex<Option<Waker>>,
 }
 
@@ -53,11 +55,17 @@ impl Readback {
         self.arrival = Arc::default();
         let arrival = Arc::clone(&self.arrival);
         self.buffer.slice(..bytes).map_async(wgpu::MapMode::Read, move |result| {
+            *arrival.at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             arrival.state.store(if result.is_ok() { READY } else { FAILED }, Ordering::Release);
             if let Some(waker) = arrival.waker.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 waker.wake();
             }
         });
+    }
+
+    /// When it arrived: in a page between two frames, natively when the device was polled or given work.
+    pub(crate) fn arrived_at(&self) -> Option<Instant> {
+        *self.arrival.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What has arrived, or `None` while it is on its way.

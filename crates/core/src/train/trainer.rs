@@ -2,6 +2,7 @@
 
 use super::event::{Event, Trouble};
 use super::state::{LaneState, Snapshot};
+use super::profile::Profiler;
 use super::submit::state_floats;
 use super::work::{InFlight, Job, Tally};
 use crate::config::{Augment, Order};
@@ -70,6 +71,7 @@ pub struct Trainer {
     pub(super) last_arrival: Option<Instant>,
     /// The last step that may be submitted for now.
     pub(super) allowed: u64,
+    pub(super) profiler: Option<Profiler>,
     /// Whether no further step is submitted.
     pub(super) stopped: bool,
     pub(super) finished: bool,
@@ -115,6 +117,7 @@ impl Trainer {
             batch_seconds: None,
             last_arrival: None,
             allowed: u64::MAX,
+            profiler: None,
             stopped: false,
             finished: false,
             optimizers: setup.lanes.iter().map(|lane| lane.optimizer.clone()).collect(),
@@ -139,7 +142,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Run`] where the device is lost.
-    pub(crate) async fn steps_now(&mut self, gpu: &Gpu, count: u64) -> Result<f32> {
+    pub async fn steps_now(&mut self, gpu: &Gpu, count: u64) -> Result<f32> {
         let mut loss = f32::NAN;
         let end = (self.submitted + count).min(self.setup.steps);
         while self.submitted < end {
@@ -251,11 +254,15 @@ impl Trainer {
         gpu.poll();
         gpu.check()?;
         let mut events = Vec::new();
+        let busy = !self.in_flight.is_empty();
         while let Some(work) = self.in_flight.front() {
             let Some(bytes) = work.readback.take()? else { break };
             if let Some(work) = self.in_flight.pop_front() {
                 self.arrived(work, &bytes, &mut events);
             }
+        }
+        if busy && self.in_flight.is_empty() {
+            self.ran_dry();
         }
         while self.in_flight.len() < IN_FLIGHT && self.submit_next(gpu, budget) {}
         let ended = self.stopped || self.submitted == self.setup.steps;

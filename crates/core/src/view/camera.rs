@@ -17,9 +17,12 @@ pub struct TerrainCamera {
     pub relief: f32,
 }
 
+/// Where the walls of the terrain end: `FLOOR` in `shaders/view/terrain.wgsl`.
+const FLOOR: f32 = -0.07;
+
 impl Default for TerrainCamera {
     fn default() -> Self {
-        Self { azimuth: 0.6, elevation: 0.62, zoom: 1.0, pan: [0.0; 2], perspective: 0.17, relief: 0.9 }
+        Self { azimuth: 0.6, elevation: 0.74, zoom: 1.0, pan: [0.0; 2], perspective: 0.17, relief: 0.8 }
     }
 }
 
@@ -31,6 +34,8 @@ pub(super) struct View {
     pub(super) back: [f32; 3],
     /// Half pictures of a unit, right and up.
     pub(super) unit: [f32; 2],
+    /// Where the middle of the box is, in half pictures.
+    pub(super) pan: [f32; 2],
     pub(super) perspective: f32,
     /// Half the depth that the box takes at most.
     pub(super) depth: f32,
@@ -49,23 +54,30 @@ impl TerrainCamera {
         let (sin, cos) = self.azimuth.sin_cos();
         let (high, flat) = self.elevation.clamp(0.0, std::f32::consts::FRAC_PI_2).sin_cos();
         let back = [flat * sin, -flat * cos, high];
+        let perspective = self.perspective.clamp(0.0, 0.4);
+        let middle = 0.45 * self.relief;
         // What the box spans: from above its turned square, from the side that of any turn, so that turning does not zoom.
         let above = ((high - 0.95) / 0.05).clamp(0.0, 1.0).powi(2);
-        let square = above * (sin.abs() + cos.abs()) + (1.0 - above) * std::f32::consts::SQRT_2;
-        let perspective = self.perspective.clamp(0.0, 0.5);
-        let near = 1.0 + perspective * flat;
-        let across = square * near;
-        let along = (square * high + 0.55 * self.relief * flat) * near;
+        let radius = above * (sin.abs() + cos.abs()) + (1.0 - above) * std::f32::consts::SQRT_2;
+        let seen = |up: f32, back: f32| up / (1.0 - perspective * back);
+        let (over, under) = (self.relief - middle, middle - FLOOR);
+        let top = seen(radius * high + over * flat, over * high - radius * flat);
+        let bottom = seen(-radius * high - under * flat, radius * flat - under * high)
+            .min(seen(-radius * high + over * flat, radius * flat + over * high));
+        let across = radius / (1.0 - (perspective * radius * flat).powi(2)).sqrt() / (1.0 - perspective * over * high);
         // A little room around it.
-        let pixels = self.zoom * (0.48 * width / across).min(0.48 * height / along);
+        let pixels = 0.96 * self.zoom * (0.5 * width / across).min(height / (top - bottom));
+        let unit = [2.0 * pixels / width, 2.0 * pixels / height];
+        let pan = [self.pan[0], self.pan[1] - 0.5 * (top + bottom) * unit[1]];
         View {
             right: [cos, sin, 0.0],
             up: [-high * sin, high * cos, flat],
             back,
-            unit: [2.0 * pixels / width, 2.0 * pixels / height],
+            unit,
+            pan,
             perspective,
             depth: 2.0 + self.relief,
-            middle: 0.45 * self.relief,
+            middle,
         }
     }
 
@@ -77,7 +89,7 @@ impl TerrainCamera {
         let dot = |a: [f32; 3]| a[0] * at[0] + a[1] * at[1] + a[2] * at[2];
         let back = dot(view.back);
         let w = 1.0 - back * view.perspective;
-        let clip = [dot(view.right) * view.unit[0] / w + self.pan[0], dot(view.up) * view.unit[1] / w + self.pan[1]];
+        let clip = [dot(view.right) * view.unit[0] / w + view.pan[0], dot(view.up) * view.unit[1] / w + view.pan[1]];
         let depth = 0.5 * (1.0 + view.depth * view.perspective) * (1.0 - back / view.depth) / w;
         ([0.5 * size[0] * (1.0 + clip[0]), 0.5 * size[1] * (1.0 - clip[1])], depth)
     }
@@ -112,7 +124,7 @@ mod tests {
         let camera = TerrainCamera::top();
         let at = |point| camera.project([400.0, 400.0], point).0;
         let [middle, right, up] = [at([0.0; 3]), at([1.0, 0.0, 0.0]), at([0.0, 1.0, 0.9])];
-        assert_eq!(middle, [200.0, 200.0]);
+        assert!(middle.iter().all(|v| (v - 200.0).abs() < 1e-3));
         assert!(right[0] > 380.0 && (right[1] - 200.0).abs() < 1e-3);
         assert!(up[1] < 20.0 && (up[0] - 200.0).abs() < 1e-3);
     }

@@ -49,7 +49,7 @@ impl Field {
         let examples = Split { inputs: inputs.clone(), labels: vec![0; count / size], flipped: Vec::new() };
         let data = data.only(examples);
         let inputs = count / size;
-        let batch = batch(model, inputs, rows);
+        let batch = batch(gpu, model, inputs, rows);
         let request =
             FieldRequest { model, data: DeviceData::new(&data, gpu.max_binding()), rows, batch, family: gpu.family() };
         let plan = FieldPlan::new(&request)?;
@@ -285,10 +285,11 @@ impl Field {
     }
 }
 
-/// Inputs that go through together: all of a grid, fewer where a network is large.
-fn batch(model: &Model, inputs: usize, rows: usize) -> usize {
-    let each = 4 * (model.activations() * rows) as u64;
-    let most = (ACTIVATIONS / each.max(1)).max(1) as usize;
-    let batches = inputs.div_ceil(most);
+/// Inputs that go through together: all of a grid under a small network, fewer where the network is large.
+fn batch(gpu: &Gpu, model: &Model, inputs: usize, rows: usize) -> usize {
+    let work: u64 = if gpu.is_software() { 1 << 26 } else { 1 << 33 };
+    let bytes = 4 * (model.activations() * rows) as u64;
+    let most = (ACTIVATIONS / bytes.max(1)).min(work / (model.multiply_adds() * rows as u64).max(1));
+    let batches = inputs.div_ceil(most.max(1) as usize);
     inputs.div_ceil(batches)
 }

@@ -52,8 +52,8 @@ impl HeightScale {
 /// The colour of a raw height, sRGB from 0 to 1: for legends. The same as `shaders/shared/hypsometric.wgsl`.
 pub fn tint(height: f32) -> [f32; 3] {
     const STOPS: [[f32; 3]; 7] = [
-        [0.035, 0.145, 0.220],
-        [0.055, 0.290, 0.345],
+        [0.040, 0.165, 0.240],
+        [0.060, 0.305, 0.360],
         [0.110, 0.435, 0.420],
         [0.345, 0.605, 0.450],
         [0.640, 0.735, 0.500],

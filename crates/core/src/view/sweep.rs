@@ -9,8 +9,9 @@ use crate::probe::{Examples, fit, largest_that};
 use crate::train::Slot;
 use crate::{Error, Result};
 
-/// Examples per batch: that of evaluations, so that equal weights have equal losses.
+/// Examples per batch: at most that of evaluations, and on a software adapter no more than a slice has time for, but some.
 const BATCH: usize = 250;
+const FEWEST: usize = 32;
 /// Bytes that a sweep takes on the device at most.
 const BUDGET: u64 = 256 << 20;
 
@@ -63,7 +64,10 @@ impl Sweep {
         };
         let count = limit.min(part.len());
         let data = data.only(part.chosen(&(0..count).collect::<Vec<_>>(), data.shape));
-        let batch = BATCH.min(count);
+        // Multiply-adds of a slice: a few milliseconds, between two frames.
+        let work: u64 = if gpu.is_software() { 1 << 24 } else { 1 << 31 };
+        let in_time = (work / model.multiply_adds().max(1)) as usize;
+        let batch = in_time.max(FEWEST).max(count.div_ceil(RING)).min(BATCH).min(count);
         let batches = count.div_ceil(batch);
         if batches > RING {
             let most = RING * BATCH;
@@ -79,8 +83,6 @@ impl Sweep {
             points: most_points,
             family: gpu.family(),
         };
-        // Multiply-adds of a slice: a few milliseconds, between two frames.
-        let work: u64 = if gpu.is_software() { 1 << 24 } else { 1 << 31 };
         let each = model.multiply_adds().max(1) * batch as u64;
         let most = most_points.min(Recording::TABLE_ROWS).min((work / each).max(1) as usize);
         let fits = |lanes: usize| {

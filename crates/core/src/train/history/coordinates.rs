@@ -117,7 +117,7 @@ impl History {
         }
         let products: Vec<[f64; 3]> = bytes
             .chunks_exact(16)
-            .map(|four| bytemuck::pod_read_unaligned::<[f32; 4]>(four))
+            .map(bytemuck::pod_read_unaligned::<[f32; 4]>)
             .map(|[first, second, square, _]| [first, second, square].map(f64::from))
             .collect();
         let after = products.len() - 3;

@@ -65,9 +65,9 @@ impl History {
         if lanes == 0 || lanes > crate::gpu::Recording::TABLE_ROWS {
             return Err(Error::input(format!("a history of {lanes} lanes; a trainer has 1 to 256.")));
         }
-        // Tables and sizes of dispatches come on top of the buffers, each set of coordinates once more for its way back.
+        // Beside the buffers: tables, sizes of dispatches, and what is read back, which lies there twice.
         let bytes = |plan: &HistoryPlan, entries: usize| {
-            plan.recording.bytes() + (64 << 10) + (16 * (entries + PRESENT) * lanes) as u64
+            plan.recording.bytes() + (32 << 10) + (16 * (entries + PRESENT) * lanes) as u64
         };
         let fits = |entries: &usize| {
             let plan = HistoryPlan::new(parameters, running, lanes, *entries);

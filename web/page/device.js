@@ -1,0 +1,48 @@
+// What this browser offers of WebGPU, and what becomes of the devices that are opened.
+
+// Why there is no adapter, in the order in which it is asked: `insecure`, `missing`, `none`; or the adapter's data.
+export async function examine() {
+  if (!isSecureContext) return { reason: "insecure" };
+  if (!navigator.gpu) return { reason: "missing" };
+  let adapter = null;
+  let detail = "";
+  try {
+    adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
+  } catch (error) {
+    detail = String(error?.message ?? error);
+  }
+  if (!adapter) return { reason: "none", detail };
+  const info = adapter.info ?? {};
+  // Older browsers have the flag on the adapter. SwiftShader computes on the CPU also where it is not called a fallback.
+  const fallback = Boolean(info.isFallbackAdapter ?? adapter.isFallbackAdapter);
+  const software = fallback || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(`${info.architecture} ${info.device} ${info.description}`);
+  const name = [info.vendor, info.architecture, info.description].filter(Boolean).join(" ") || "unnamed adapter";
+  return { adapter: name, software };
+}
+
+const listeners = new Set();
+
+// Calls `listener(reason, message)` when a device that the page uses is lost.
+export function onDeviceLost(listener) {
+  listeners.add(listener);
+}
+
+// Devices that are in use, for the test hook alone; empty without `?test` in the URL.
+export const devices = new Set();
+
+// egui and the engine open devices deep inside; the page has to know when one goes.
+export function watchDevices() {
+  const GPUAdapter = globalThis.GPUAdapter;
+  if (!GPUAdapter) return;
+  const keep = new URLSearchParams(location.search).has("test");
+  const request = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = async function (...args) {
+    const device = await request.apply(this, args);
+    if (keep) devices.add(device);
+    device.lost.then(({ reason, message }) => {
+      devices.delete(device);
+      for (const listener of listeners) listener(reason, message);
+    });
+    return device;
+  };
+}

@@ -1,0 +1,266 @@
+// Everything around the canvas: loading, `window.lowland`, the table of numbers, files, the link, lost devices, panics.
+import { devices, onDeviceLost } from "./device.js";
+
+const byId = (id) => document.getElementById(id);
+const [stage, progress, progressText, progressBar] = ["stage", "progress", "progress-text", "progress-bar"].map(byId);
+const SNAPSHOT_EVERY_MS = 3000;
+const SESSION_KEY = "lowland-snapshot";
+
+let page = null; // the app, in wasm
+let adapter = null;
+let snapshot = null; // what a new device goes on from
+let expected = false; // a device is being given back on purpose
+let ended = false; // the module panicked
+let memory = null; // the module's
+
+let opened, failed;
+const ready = new Promise((resolve, reject) => ([opened, failed] = [resolve, reject]));
+// Whoever waits for it hears of a failure; nobody waiting is no second error.
+ready.catch(() => {});
+
+export async function run(found) {
+  adapter = found;
+  globalThis.lowlandPanicked = panicked;
+  const sample = fetchSample();
+  const { Page, provide_sample: provide } = await load();
+  progressText.textContent = `Starting on ${adapter.adapter}`;
+  page = new Page();
+  snapshot = recall();
+  const provided = sample.then((bytes) => bytes && !ended && provide(bytes));
+  // Only who trains on them waits for the images.
+  if (location.hash.includes("fashion-sample")) await provided;
+  await open();
+  opened();
+  onDeviceLost(lost);
+  listen();
+  setInterval(() => !ended && tell(), 1000);
+  setInterval(() => !ended && keep(), SNAPSHOT_EVERY_MS);
+}
+
+// The images that ship with the project, half as large as all the rest: on their way beside the module.
+async function fetchSample() {
+  try {
+    const answer = await fetch("fashion-sample.bin", { priority: "low" });
+    return answer.ok ? new Uint8Array(await answer.arrayBuffer()) : null;
+  } catch {
+    return null; // The app says so to who chooses them.
+  }
+}
+
+// There will be no app.
+export function fail({ reason, detail }) {
+  failed(new Error(detail ? `${reason}: ${detail}` : reason));
+}
+
+// Loads the module with a bar. The script that binds it comes first: it is small.
+async function load() {
+  const bound = import("./lowland.js");
+  const answer = await fetch("lowland_bg.wasm");
+  if (!answer.ok) throw new Error(`lowland_bg.wasm: ${answer.status} ${answer.statusText}`);
+  const module = await bound;
+  const total = Number(answer.headers.get("content-length"));
+  // Where the server packs the file, its length is not that of what arrives.
+  const counts = total > 0 && !answer.headers.get("content-encoding");
+  let done = 0;
+  const counted = new TransformStream({
+    transform(chunk, controller) {
+      done += chunk.byteLength;
+      if (counts) progressBar.value = done / total;
+      progressText.textContent = `Loading, ${(done / 1e6).toFixed(1)} MB`;
+      controller.enqueue(chunk);
+    },
+  });
+  const body = answer.body.pipeThrough(counted);
+  const headers = { "content-type": "application/wasm" };
+  ({ memory } = await module.default({ module_or_path: new Response(body, { headers }) }));
+  return module;
+}
+
+// A canvas of its own for each device: what was drawn with a lost one cannot be drawn with another.
+async function open() {
+  const old = byId("canvas");
+  const canvas = old.cloneNode(false);
+  canvas.removeAttribute("style");
+  canvas.classList.remove("shown");
+  old.replaceWith(canvas);
+  await page.start(canvas, location.hash.slice(1), adapter.software, snapshot ?? undefined);
+  page.hide?.(document.hidden);
+  progress.hidden = true;
+  requestAnimationFrame(() => canvas.classList.add("shown"));
+  // Keys act at once, unless a person is reading elsewhere.
+  if (document.activeElement === document.body) canvas.focus({ preventScroll: true });
+}
+
+// --- window.lowland -------------------------------------------------------------------------------------------------
+
+export function publish() {
+  const alive = () => {
+    if (!page || ended) throw new Error("the app is not running: wait for lowland.ready");
+    return page;
+  };
+  const lowland = {
+    ready,
+    state: () => JSON.parse(alive().state()),
+    config: () => JSON.parse(alive().config()),
+    command: (name, argument) => alive().command(String(name), argument === undefined || argument === null ? "" : typeof argument === "object" ? JSON.stringify(argument) : String(argument)),
+    export: (kind) => alive().export(String(kind)),
+  };
+  if (new URLSearchParams(location.search).has("test")) {
+    lowland.test = {
+      loseDevice: () => devices.forEach((device) => device.destroy()),
+      snapshot: () => (keep(), snapshot?.length ?? 0),
+      panic: () => alive().panic(),
+      memory: () => memory.buffer.byteLength,
+    };
+  }
+  window.lowland = Object.freeze(lowland);
+}
+
+// --- what the app asks of the page, and what people do to it -----------------------------------------------------------
+
+function listen() {
+  document.addEventListener("visibilitychange", () => !ended && page.hide?.(document.hidden));
+  addEventListener("hashchange", () => !ended && page.link?.(location.hash.slice(1)));
+  addEventListener("pagehide", () => !ended && keep());
+  const file = byId("file");
+  file.addEventListener("change", async () => {
+    for (const chosen of file.files) await openFile(chosen);
+    file.value = "";
+  });
+  // The app's own frames find dropped files; what misses the canvas must not replace the page.
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", async (event) => {
+    if (event.target instanceof HTMLCanvasElement) return;
+    event.preventDefault();
+    for (const dropped of event.dataTransfer.files) await openFile(dropped);
+  });
+  // A click on the canvas may ask for a file or a download; both want to happen soon after it.
+  const frame = () => {
+    if (ended) return;
+    if (page.take_file_request?.()) file.click();
+    for (let next = page.take_download?.(); next; next = page.take_download()) download(next[0], next[1]);
+    const link = page.take_link?.();
+    if (link !== undefined) history.replaceState(null, "", `#${link}`);
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+}
+
+async function openFile(file) {
+  page.open?.(file.name, new Uint8Array(await file.arrayBuffer()));
+}
+
+function download(name, bytes) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([bytes]));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+// --- for those who do not see the canvas ----------------------------------------------------------------------------
+
+const percent = (fraction) => (Number.isFinite(fraction) ? `${(100 * fraction).toFixed(1)} %` : "not measured yet");
+let spokenAt = 0;
+let spokenPaused = null;
+
+function tell() {
+  const state = JSON.parse(page.state());
+  const rate = Math.round(state.steps_per_second ?? 0);
+  byId("numbers-caption").textContent = `Step ${state.step}, ${state.paused ? "paused" : `${rate} steps a second`}, on ${state.adapter || adapter.adapter}${state.error ? `. ${state.error}` : ""}`;
+  const rows = (state.lanes ?? []).map((lane) => {
+    const row = document.createElement("tr");
+    const loss = Number.isFinite(lane.loss) ? lane.loss.toPrecision(3) : "not measured yet";
+    const cells = [lane.optimizer, lane.seed, loss, percent(lane.train_accuracy), percent(lane.test_accuracy)];
+    cells.forEach((text, column) => {
+      const cell = document.createElement(column ? "td" : "th");
+      if (!column) cell.scope = "row";
+      cell.textContent = text;
+      row.append(cell);
+    });
+    return row;
+  });
+  byId("numbers-body").replaceChildren(...rows);
+  // Spoken seldom: when training stops or goes on, and every twenty seconds between.
+  const now = performance.now();
+  if (state.paused !== spokenPaused || now - spokenAt > 20_000) {
+    [spokenAt, spokenPaused] = [now, state.paused];
+    const lanes = (state.lanes ?? []).slice(0, 2).map((lane) => `${String(lane.optimizer).toUpperCase()} ${percent(lane.test_accuracy)}`);
+    byId("spoken").textContent = `${state.paused ? "Paused at" : "Training, "}step ${state.step}. Test accuracy: ${lanes.join(", ")}.`;
+  }
+}
+
+// --- what survives ---------------------------------------------------------------------------------------------------
+
+function keep() {
+  snapshot = page.snapshot?.() ?? snapshot;
+}
+
+// A page that panicked leaves what it had for the one that is loaded next.
+function recall() {
+  try {
+    const kept = sessionStorage.getItem(SESSION_KEY);
+    sessionStorage.removeItem(SESSION_KEY);
+    return kept ? Uint8Array.from(atob(kept), (c) => c.charCodeAt(0)) : null;
+  } catch {
+    return null;
+  }
+}
+
+function remember() {
+  try {
+    let text = "";
+    for (let at = 0; at < snapshot.length; at += 8192) text += String.fromCharCode(...snapshot.subarray(at, at + 8192));
+    sessionStorage.setItem(SESSION_KEY, btoa(text));
+  } catch {
+    // Too large, or storage is switched off: the link still says what was trained.
+  }
+}
+
+async function lost(reason, message) {
+  if (expected || ended) return;
+  expected = true;
+  notice("The graphics device was lost. Opening it again…", message || reason);
+  byId("notice-go-on").hidden = byId("notice-afresh").hidden = true;
+  for (let wait = 250; ; wait = Math.min(2 * wait, 8000)) {
+    try {
+      page.stop();
+      await open();
+      break;
+    } catch (error) {
+      if (ended) return;
+      notice("The graphics device was lost, and the browser gives no new one yet. Trying again…", String(error?.message ?? error));
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+  expected = false;
+  notice("The graphics device was lost. Training went on from the last snapshot.");
+  setTimeout(() => !ended && (byId("notice").hidden = true), 6000);
+}
+
+function panicked(text) {
+  if (ended) return;
+  ended = true;
+  progress.hidden = true;
+  notice("Lowland stopped: this is a mistake in the program.", text);
+  byId("notice-go-on").textContent = snapshot ? "Go on from the last snapshot" : "Restart";
+  byId("notice-go-on").onclick = () => {
+    if (snapshot) remember();
+    location.reload();
+  };
+  byId("notice-afresh").onclick = () => {
+    history.replaceState(null, "", location.pathname + location.search);
+    location.reload();
+  };
+  byId("notice-go-on").hidden = byId("notice-afresh").hidden = false;
+  stage.classList.add("dimmed");
+  byId("notice-go-on").focus();
+}
+
+function notice(title, detail) {
+  byId("notice-title").textContent = title;
+  byId("notice-detail").textContent = detail ?? "";
+  byId("notice-detail").hidden = !detail;
+  byId("notice").hidden = false;
+  byId("notice-go-on").hidden = byId("notice-afresh").hidden = true;
+}

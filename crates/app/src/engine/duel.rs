@@ -96,7 +96,19 @@ impl Duel {
         };
         let sides = sides.into_iter().chain(double.as_ref().and_then(|double| third(&trainer, double))).collect();
         let (data, model) = (Rc::new(data), Rc::new(model));
-        Ok(Self { gpu, start, data, model, trainer, double, double_snapshot: None, sides, timings: Vec::new(), timed: None, fetched: None })
+        Ok(Self {
+            gpu,
+            start,
+            data,
+            model,
+            trainer,
+            double,
+            double_snapshot: None,
+            sides,
+            timings: Vec::new(),
+            timed: None,
+            fetched: None,
+        })
     }
 
     /// What it was made from.

@@ -2,7 +2,9 @@
 
 use super::Scene;
 use crate::tokens;
-use egui::{Align2, Color32, Painter, Pos2, Rect, Response, Role, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, Color32, Painter, Pos2, Rect, Response, Role, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2,
+};
 
 /// A sign on a button.
 #[derive(Clone, Copy, Debug, PartialEq)]

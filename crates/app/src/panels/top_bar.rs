@@ -171,10 +171,9 @@ pub fn sentence_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 /// The names of the sides in their colours, and what stands between `**` in the heavier weight.
 fn sentence_job(scene: &Scene<'_>, sentence: &str) -> LayoutJob {
     let size = if scene.narrow { tokens::BODY } else { tokens::HEADING };
-    let names: Vec<String> =
-        scene.engine.duel().map_or(vec!["SGD".into(), "SAM".into()], |duel| {
-            duel.sides().iter().take(2).map(|side| text::side(&side.label)).collect()
-        });
+    let names: Vec<String> = scene.engine.duel().map_or(vec!["SGD".into(), "SAM".into()], |duel| {
+        duel.sides().iter().take(2).map(|side| text::side(&side.label)).collect()
+    });
     let mut job = LayoutJob::default();
     for (i, part) in sentence.split("**").enumerate() {
         for word in part.split_inclusive(|c: char| !c.is_alphanumeric()) {

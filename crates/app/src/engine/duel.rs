@@ -116,7 +116,20 @@ impl Duel {
             _ => start.config.clone(),
         };
         let (data, model) = (Rc::new(data), Rc::new(model));
-        Ok(Self { gpu, start, record, data, model, trainer, double, double_snapshot: None, sides, timings: Vec::new(), timed: None, fetched: None })
+        Ok(Self {
+            gpu,
+            start,
+            record,
+            data,
+            model,
+            trainer,
+            double,
+            double_snapshot: None,
+            sides,
+            timings: Vec::new(),
+            timed: None,
+            fetched: None,
+        })
     }
 
     /// The settings at its first step, and each change with its step.

@@ -7,6 +7,7 @@ mod job;
 mod map;
 mod past;
 mod picture;
+mod record;
 
 pub use boundary::{ASPECT, Boundary, Moment, Source};
 pub use duel::{Duel, Side};
@@ -15,6 +16,7 @@ pub use job::Job;
 pub use map::{Cell, RhoMap, SIDE};
 pub use past::Past;
 pub use picture::{FORMAT, Picture};
+pub use record::of_lane;
 
 use crate::settings::{self, Change};
 use crate::state::{Edit, State};
@@ -285,7 +287,7 @@ impl Engine {
 
     fn build(&mut self, start: Start, change: Change, from: Option<Rc<Snapshot>>) {
         let (gpu, with) = (Rc::clone(&self.gpu), start.clone());
-        let before = self.duel.as_ref().map(|duel| duel.trainer().setup().clone());
+        let before = self.duel.as_ref().map(Duel::before);
         let twice = self.duel.as_ref().filter(|_| from.is_some()).and_then(|duel| duel.double_snapshot().cloned());
         let job = Job::new(async move { Duel::new(gpu, with, from, before, twice).await });
         self.next = Some(Next::Build { job, change, start });

@@ -365,3 +365,33 @@ fn a_trainer_rests_steps_and_looks_when_told_to() {
     trainer.tick(gpu, LONG).unwrap();
     assert!(trainer.is_finished(), "a stop ends a rest, too");
 }
+
+#[test]
+fn a_step_that_is_timed_is_a_step_like_others() {
+    let Some(gpu) = any_gpu() else { return };
+    let mut settings = settings();
+    settings["log_every"] = json!(3);
+    let job = Job::new(&settings);
+    let mut plain = job.trainer(gpu, job.setup.clone(), None);
+    reach(gpu, &mut plain, 20);
+    let mut timed = job.trainer(gpu, job.setup.clone(), None);
+    if !timed.profile(gpu) {
+        assert!(!gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY));
+        return;
+    }
+    let mut timings = None;
+    while timed.submitted() < 20 || !timed.is_idle() {
+        timed.allow(20 - timed.submitted());
+        timed.tick(gpu, SHORT).unwrap();
+        gpu.wait(Duration::from_millis(20));
+        timings = timings.or(timed.take_profile(gpu).unwrap());
+    }
+    for lane in 0..2 {
+        assert_eq!(read(gpu, &job, plain.slot(lane)), read(gpu, &job, timed.slot(lane)));
+    }
+    let timings = timings.unwrap();
+    for part in ["data", "forward", "backward", "ascend", "update"] {
+        let seconds: f64 = timings.iter().filter(|timing| timing.part == part).map(|timing| timing.seconds).sum();
+        assert!(seconds > 0.0 && seconds < 1.0, "{part} takes {seconds} s");
+    }
+}

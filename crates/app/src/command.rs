@@ -49,6 +49,8 @@ pub enum Command {
     Plot(usize, Plot),
     /// Losses by their logarithm, or plain.
     ToggleLogLoss,
+    /// Trains the map of rho and learning rate, so many steps a cell; nothing ends that.
+    TrainMap(Option<u64>),
     /// Looks back at a step; nothing for the present.
     Scrub(Option<u64>),
     /// Shows test points, or not.
@@ -95,6 +97,41 @@ pub struct Spec {
     /// The arguments that the palette offers.
     pub offered: &'static [&'static str],
 }
+
+/// A key for a command with an argument.
+#[derive(Clone, Copy, Debug)]
+pub struct More {
+    /// The key.
+    pub key: KeyboardShortcut,
+    /// The command and its argument.
+    pub command: (&'static str, &'static str),
+    /// What the list of keys says.
+    pub title: &'static str,
+}
+
+const fn more(modifiers: Modifiers, key: Key, command: (&'static str, &'static str), title: &'static str) -> More {
+    More { key: KeyboardShortcut::new(modifiers, key), command, title }
+}
+
+/// The keys of commands with arguments.
+pub const MORE_KEYS: &[More] = &[
+    more(Modifiers::NONE, Key::Num1, ("focus", "left"), "Look at the left side alone, or at both"),
+    more(Modifiers::NONE, Key::Num2, ("focus", "right"), "Look at the right side alone, or at both"),
+    more(Modifiers::SHIFT, Key::ArrowLeft, ("orbit", "-15,0"), "Turn the landscape"),
+    more(Modifiers::SHIFT, Key::ArrowRight, ("orbit", "15,0"), "Turn the landscape"),
+    more(Modifiers::SHIFT, Key::ArrowUp, ("orbit", "0,10"), "Turn the landscape up"),
+    more(Modifiers::SHIFT, Key::ArrowDown, ("orbit", "0,-10"), "Turn the landscape down"),
+    more(Modifiers::NONE, Key::Plus, ("zoom", "1.25"), "Nearer to the landscape"),
+    more(Modifiers::NONE, Key::Minus, ("zoom", "0.8"), "Farther from the landscape"),
+    more(Modifiers::NONE, Key::Comma, ("show", "settings"), "All settings"),
+    more(Modifiers::NONE, Key::N, ("show", "table"), "The numbers as a table"),
+    more(Modifiers::NONE, Key::G, ("show", "map"), "Map of rho and learning rate"),
+    more(Modifiers::NONE, Key::X, ("show", "examples"), "Hardest and mislabelled examples"),
+    more(Modifiers::NONE, Key::E, ("export", "png"), "Save a picture of the window"),
+    more(Modifiers::NONE, Key::W, ("export", "checkpoint"), "Save the weights of the side that is looked at"),
+    more(Modifiers::NONE, Key::J, ("export", "config"), "Save the settings"),
+    more(Modifiers::NONE, Key::V, ("export", "csv"), "Save the curves"),
+];
 
 const fn plain(name: &'static str, title: &'static str, key: Option<Key>) -> Spec {
     let key = match key {
@@ -153,6 +190,7 @@ pub const COMMANDS: &[Spec] = &[
             "lower,batch-loss",
         ],
     ),
+    with("train-map", "Train the map of rho and learning rate", "steps, or stop", &["300", "1000", "3000", "stop"]),
     plain("log-loss", "Losses: logarithm or plain", None),
     plain("present", "Back to the present", Some(Key::End)),
     with("scrub", "Look back at step", "step, or nothing for the present", &[""]),
@@ -243,6 +281,11 @@ impl Command {
                 let place = ["upper", "lower"].iter().position(|name| *name == place.trim()).ok_or_else(wrong)?;
                 Self::Plot(place, Plot::parse(plot.trim()).ok_or_else(wrong)?)
             }
+            "train-map" if argument == "stop" => Self::TrainMap(None),
+            "train-map" => {
+                let steps = argument.parse().ok().filter(|steps| (1..=1_000_000).contains(steps));
+                Self::TrainMap(Some(steps.ok_or_else(wrong)?))
+            }
             "log-loss" => Self::ToggleLogLoss,
             "present" => Self::Scrub(None),
             "scrub" if argument.is_empty() => Self::Scrub(None),
@@ -299,6 +342,11 @@ mod tests {
                 assert_ne!(spec.name, other.name);
                 assert!(spec.key.is_none() || spec.key != other.key, "{} and {}", spec.name, other.name);
             }
+        }
+        for (i, more) in MORE_KEYS.iter().enumerate() {
+            Command::parse(more.command.0, more.command.1).unwrap();
+            let taken = COMMANDS.iter().filter_map(|spec| spec.key).chain(MORE_KEYS[..i].iter().map(|other| other.key));
+            assert!(taken.into_iter().all(|key| key != more.key), "{}", more.title);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::engine::Seen;
 use lowland::data::Dataset;
+use lowland::train::Timing;
 
 /// The name of the program.
 pub const NAME: &str = "Lowland";
@@ -11,6 +12,57 @@ pub const GROUND: &str = "The ground they walk on";
 pub const PREPARING: &str = "Preparing the race...";
 /// Over the field of a side.
 pub const CLEAN_TEST: &str = "test accuracy";
+
+/// The button that starts training.
+pub const PLAY: &str = "Play";
+/// The button that rests.
+pub const PAUSE: &str = "Pause";
+/// The button that copies the link.
+pub const SHARE: &str = "Share link";
+/// The button that changes the theme.
+pub const THEME: &str = "Dark, light or as the system";
+/// What is said of a race that is no preset.
+pub const OWN_RACE: &str = "Same network, same start, same batches: which of the two learns what is right?";
+/// Below the control of rho.
+pub const RHO_NOTE: &str = "how far SAM looks  ·  0 is SGD";
+/// Of the die.
+pub const DICE: &str = "Another seed: other initial weights, another order of the examples (D)";
+/// Of the number of seeds.
+pub const SEEDS: &str = "Seeds at once: a win that is no luck";
+/// Of the third lane.
+pub const EQUAL_COMPUTE: &str = "One SGD more, with two steps for each of SAM's: as many gradients";
+/// Of the network.
+pub const NETWORK: &str = "The network: widths of its hidden layers";
+/// A value that follows from the data.
+pub const BY_THE_DATA: &str = "by the data";
+/// Of a list of usual values.
+pub const CHOICES: &str = "Usual values";
+
+/// A value that is left to the program.
+pub const BY_DEFAULT: &str = "by default";
+/// In the palette's empty field.
+pub const PALETTE_HINT: &str = "Type what to do, or key=value";
+/// Nothing fits what was typed.
+pub const NOTHING_FOUND: &str = "There is no such command.";
+/// Over the command line.
+pub const SAME_IN_A_TERMINAL: &str = "The same in a terminal";
+/// Below the list of keys.
+pub const KEYS_NOTE: &str =
+    "Tab goes from control to control, Enter or Space presses, arrows move sliders. All commands are in the palette.";
+/// What the program is.
+pub const ABOUT: &str = "Trains neural networks with Sharpness-Aware Minimization on any GPU, and shows what it does to \
+                         the ground that it walks on.";
+/// While a file is held over the window.
+pub const DROP: &str = "Drop a configuration, a checkpoint, a link or data";
+
+/// What changing a setting takes.
+pub fn change(change: crate::settings::Change) -> &'static str {
+    match change {
+        crate::settings::Change::Live => "Acts on the next step.",
+        crate::settings::Change::Rebuild => "Acts at once and keeps the weights.",
+        crate::settings::Change::Restart => "Starts anew.",
+    }
+}
 
 /// Said when the link is on the clipboard.
 pub const LINK_COPIED: &str = "The link to this is on the clipboard.";
@@ -108,6 +160,27 @@ pub fn seen(data: &Dataset, seen: &Seen) -> String {
 /// A cell of the confusion matrix.
 pub fn taken_for(data: &Dataset, is: u16, taken: u16, count: u32) -> String {
     format!("{count} x {} taken for {}", class(data, is), class(data, taken))
+}
+
+/// Where the time of a step goes: its parts, and the kernel that takes most.
+pub fn timings(timings: &[Timing]) -> Option<String> {
+    let of = |part: &str| -> f64 { timings.iter().filter(|t| t.part == part).map(|t| t.seconds).sum() };
+    let parts = ["forward", "backward", "ascend", "update", "data"].map(|part| format!("{part} {:.2}", 1e3 * of(part)));
+    let whole: f64 = timings.iter().map(|t| t.seconds).sum();
+    let mut kernels: Vec<(&str, f64)> = Vec::new();
+    for timing in timings {
+        match kernels.iter_mut().find(|(name, _)| *name == timing.kernel) {
+            Some((_, seconds)) => *seconds += timing.seconds,
+            None => kernels.push((timing.kernel, timing.seconds)),
+        }
+    }
+    let (slowest, seconds) = kernels.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    Some(format!(
+        "{:.2} ms on the device for a step of all lanes: {} ms. {slowest} takes most of it, {:.0} %.",
+        1e3 * whole,
+        parts.join(", "),
+        100.0 * seconds / whole.max(1e-12),
+    ))
 }
 
 /// The name of a side as headings have it.

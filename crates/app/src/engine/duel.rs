@@ -1,5 +1,6 @@
 //! The duel: two (or more) optimizers, each with one or several seeds, trained side by side as lanes of one trainer.
 
+use super::record::recorded;
 use super::{SNAPSHOT_EVERY, Start, Weights};
 use crate::state::Edit;
 use lowland::config::{Command, Config};
@@ -7,7 +8,7 @@ use lowland::data::{Dataset, Inputs};
 use lowland::gpu::Gpu;
 use lowland::model::Model;
 use lowland::optim::Optimizer;
-use lowland::train::{Event, LaneState, Setup, Slot, Snapshot, Trainer, read_tensors};
+use lowland::train::{Event, LaneState, Setup, Slot, Snapshot, Timing, Trainer, read_tensors};
 use lowland::{Error, Result};
 use std::rc::Rc;
 use web_time::{Duration, Instant};
@@ -30,6 +31,8 @@ pub struct Side {
 pub struct Duel {
     gpu: Rc<Gpu>,
     start: Start,
+    /// The settings at step 0, and what changed since.
+    record: Config,
     data: Rc<Dataset>,
     model: Rc<Model>,
     trainer: Trainer,
@@ -38,14 +41,29 @@ pub struct Duel {
     /// Its newest state that came back.
     double_snapshot: Option<Rc<Snapshot>>,
     sides: Vec<Side>,
+    timings: Vec<Timing>,
+    timed: Option<Instant>,
     fetched: Option<Instant>,
+}
+
+/// How often a step is timed.
+const TIMED_EVERY: Duration = Duration::from_secs(2);
+/// The duel before one that goes on from its weights.
+#[derive(Clone, Debug)]
+pub struct Before {
+    setup: Setup,
+    start: Start,
+    record: Config,
 }
 
 /// Steps of a duel without an end.
 const ENDLESS: u64 = (1 << 30) - 1;
 
+/// Steps that the sides may be ahead of the lanes with double compute.
+const MOST_AHEAD: u64 = 64;
+
 impl Duel {
-    /// Prepares what `start` asks for; from the weights of `snapshot`, where there is one, which the lanes of `before` had.
+    /// Prepares what `start` asks for; from the weights of `snapshot`, where there is one, which was kept of `before`.
     /// `twice` is that of the lanes with double compute.
     ///
     /// # Errors
@@ -54,7 +72,7 @@ impl Duel {
         gpu: Rc<Gpu>,
         start: Start,
         snapshot: Option<Rc<Snapshot>>,
-        before: Option<Setup>,
+        before: Option<Before>,
         twice: Option<Rc<Snapshot>>,
     ) -> Result<Self> {
         let mut data = lowland::data::load(&start.config)?;
@@ -75,7 +93,7 @@ impl Duel {
             return Err(Error::input("a duel needs two optimizers, for instance optimizer=sgd,sam."));
         }
         let from = match (&snapshot, &before) {
-            (Some(snapshot), Some(before)) => Some(Snapshot::clone(snapshot).for_setup(before, &setup)),
+            (Some(snapshot), Some(before)) => Some(Snapshot::clone(snapshot).for_setup(&before.setup, &setup)),
             (None, _) => match &start.weights {
                 Some(weights) => Some(begin_at(weights, &model, setup.lanes.len())?),
                 None => None,
@@ -91,8 +109,38 @@ impl Duel {
             None => None,
         };
         let sides = sides.into_iter().chain(double.as_ref().and_then(|double| third(&trainer, double))).collect();
+        let record = match (&before, &from) {
+            (Some(before), Some(from)) if snapshot.is_some() => {
+                recorded(&before.record, &before.start, &start, from.step)
+            }
+            _ => start.config.clone(),
+        };
         let (data, model) = (Rc::new(data), Rc::new(model));
-        Ok(Self { gpu, start, data, model, trainer, double, double_snapshot: None, sides, fetched: None })
+        Ok(Self {
+            gpu,
+            start,
+            record,
+            data,
+            model,
+            trainer,
+            double,
+            double_snapshot: None,
+            sides,
+            timings: Vec::new(),
+            timed: None,
+            fetched: None,
+        })
+    }
+
+    /// The settings at its first step, and each change with its step.
+    pub fn record(&self) -> &Config {
+        &self.record
+    }
+
+    /// What a duel that goes on from this one's weights has to know of it.
+    pub fn before(&self) -> Before {
+        let (setup, start) = (self.trainer.setup().clone(), self.start.clone());
+        Before { setup, start, record: self.record.clone() }
     }
 
     /// What it was made from.
@@ -139,7 +187,9 @@ impl Duel {
 
     /// Whether nothing is on its way from the device.
     pub fn is_idle(&self) -> bool {
-        self.trainer.is_idle() && self.double.as_ref().is_none_or(Trainer::is_idle)
+        let twice = 2 * self.trainer.submitted();
+        let done = |double: &Trainer| double.is_idle() && double.submitted() >= twice;
+        self.trainer.is_idle() && self.double.as_ref().is_none_or(done)
     }
 
     /// Steps a second of one lane.
@@ -160,6 +210,11 @@ impl Duel {
     pub fn ascent_slot(&self, side: usize) -> Option<Slot<'_>> {
         let side = self.sides.get(side).filter(|side| side.first < self.trainer.setup().lanes.len());
         side.and_then(|side| self.trainer.ascent_slot(side.first))
+    }
+
+    /// Where the time of a step of all lanes goes, where the device has a clock for that.
+    pub fn timings(&self) -> &[Timing] {
+        &self.timings
     }
 
     /// The trainer of the sides.
@@ -200,7 +255,9 @@ impl Duel {
             }
             trainer.retune(&self.gpu, &optimizers)?;
         }
-        self.start.config = config.clone();
+        let now = Start { config: config.clone(), ..self.start.clone() };
+        self.record = recorded(&self.record, &self.start, &now, self.trainer.submitted());
+        self.start = now;
         let double = self.double.as_ref().and_then(|double| third(&self.trainer, double));
         self.sides = sides(self.trainer.setup()).into_iter().chain(double).collect();
         Ok(true)
@@ -220,12 +277,22 @@ impl Duel {
             }
             self.fetched = Some(Instant::now());
         }
-        self.trainer.allow(steps);
+        let ahead = self.double.as_ref().map_or(u64::MAX, |double| {
+            (double.submitted() / 2 + MOST_AHEAD).saturating_sub(self.trainer.submitted())
+        });
+        self.trainer.allow(steps.min(ahead));
+        if self.timed.is_none_or(|last| last.elapsed() > TIMED_EVERY) {
+            self.trainer.profile(&self.gpu);
+            self.timed = Some(Instant::now());
+        }
         let mut events = self.trainer.tick(&self.gpu, budget)?;
+        if let Some(timings) = self.trainer.take_profile(&self.gpu)? {
+            self.timings = timings;
+        }
         if let Some(double) = &mut self.double {
             let lanes = self.trainer.setup().lanes.len();
             double.allow((2 * self.trainer.submitted()).saturating_sub(double.submitted()));
-            for mut event in double.tick(&self.gpu, budget / 2)? {
+            for mut event in double.tick(&self.gpu, budget)? {
                 if let Event::Checkpoint(snapshot) = event {
                     self.double_snapshot = Some(Rc::new(*snapshot));
                     continue;

@@ -72,7 +72,7 @@ impl Gpu {
     }
 
     /// What the engine asks of a device: WebGPU's baseline limits, buffers and bindings as large as the adapter has them,
-    /// and subgroups where they have the size that kernels are written for.
+    /// subgroups where they have the size that kernels are written for, and timestamps where there are any.
     pub fn device_descriptor(adapter: &wgpu::Adapter) -> wgpu::DeviceDescriptor<'static> {
         let offered = adapter.limits();
         let required_limits = wgpu::Limits {
@@ -82,7 +82,8 @@ impl Gpu {
         };
         let subgroups =
             adapter.features().contains(wgpu::Features::SUBGROUP) && has_subgroups_of_8(&adapter.get_info());
-        let required_features = if subgroups { wgpu::Features::SUBGROUP } else { wgpu::Features::empty() };
+        let subgroups = if subgroups { wgpu::Features::SUBGROUP } else { wgpu::Features::empty() };
+        let required_features = subgroups | adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
         wgpu::DeviceDescriptor { label: Some("lowland"), required_features, required_limits, ..Default::default() }
     }
 

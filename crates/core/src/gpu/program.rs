@@ -19,6 +19,14 @@ struct Launch {
     groups: [u32; 3],
 }
 
+impl Launch {
+    fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.dispatch_workgroups(self.groups[0], self.groups[1], self.groups[2]);
+    }
+}
+
 /// Offsets of bound uniform buffers are multiples of this.
 const ALIGN: usize = 256;
 
@@ -88,11 +96,17 @@ impl Program {
 
     /// Encodes all dispatches of `segment` into `pass`.
     pub fn encode(&self, pass: &mut wgpu::ComputePass<'_>, segment: usize) {
-        for launch in &self.segments[segment] {
-            pass.set_pipeline(&launch.pipeline.pipeline);
-            pass.set_bind_group(0, &launch.bind_group, &[]);
-            pass.dispatch_workgroups(launch.groups[0], launch.groups[1], launch.groups[2]);
-        }
+        self.segments[segment].iter().for_each(|launch| launch.encode(pass));
+    }
+
+    /// Encodes dispatch `launch` of `segment` alone.
+    pub(crate) fn encode_one(&self, pass: &mut wgpu::ComputePass<'_>, segment: usize, launch: usize) {
+        self.segments[segment][launch].encode(pass);
+    }
+
+    /// Dispatches of `segment`.
+    pub(crate) fn launches(&self, segment: usize) -> usize {
+        self.segments[segment].len()
     }
 
     /// Submits what `encoder` holds and waits until the device has done it.

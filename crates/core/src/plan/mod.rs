@@ -294,6 +294,12 @@ impl Plan {
         self.segments.iter().position(|(name, _)| *name == segment)
     }
 
+    /// The name and the dispatches of the segment at `index`.
+    pub(crate) fn segment(&self, index: usize) -> (Segment, &[Dispatch]) {
+        let (segment, dispatches) = &self.segments[index];
+        (*segment, dispatches)
+    }
+
     /// Checks that no buffer is larger than the device can bind.
     pub(crate) fn fits(&self, max_binding: u64) -> Result<()> {
         let (label, bytes) = self.recording.largest();

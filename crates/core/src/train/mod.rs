@@ -5,6 +5,7 @@ mod evaluate;
 mod event;
 mod history;
 mod live;
+mod profile;
 #[cfg(not(target_family = "wasm"))]
 mod run;
 mod slot;
@@ -17,6 +18,7 @@ pub use crate::plan::Lane;
 pub use evaluate::Evaluator;
 pub use event::{Evaluation, Event, Part, StepMetrics, Trouble};
 pub use history::{Axes, Coordinates, Entry, History, Place, Principal};
+pub use profile::Timing;
 pub use slot::Slot;
 pub use state::{LaneState, Snapshot, read_metadata, read_tensors, write_tensors};
 pub(crate) use state::{entries, read_lane, serialize};

@@ -56,8 +56,10 @@ impl Trainer {
         self.write_schedule(gpu, first, count);
         let (logged, quiet) = (self.plan.step_segments(true), self.plan.step_segments(false));
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        // A step that is logged has dispatches besides.
+        let profiled = !first.is_multiple_of(self.setup.log_every.max(1)) && self.encode_profiled(&mut encoder);
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        for step in first..first + count {
+        for step in first + u64::from(profiled)..first + count {
             let segments = if step.is_multiple_of(self.setup.log_every.max(1)) { &logged } else { &quiet };
             for segment in segments {
                 self.program.encode(&mut pass, *segment);
@@ -67,6 +69,9 @@ impl Trainer {
         let bytes = self.copy_ring(&mut encoder, &readback, self.plan.buffers.ring, first, count);
         gpu.queue.submit([encoder.finish()]);
         readback.map(bytes);
+        if profiled {
+            self.profile_sent();
+        }
         self.sent(Job::Steps { first, count }, readback);
         self.submitted = first + count;
         let (done, setup) = (self.submitted, &self.setup);

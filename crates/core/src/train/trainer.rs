@@ -2,6 +2,7 @@
 
 use super::event::{Event, Trouble};
 use super::state::{LaneState, Snapshot};
+use super::profile::Profiler;
 use super::submit::state_floats;
 use super::work::{InFlight, Job, Tally};
 use crate::config::{Augment, Order};
@@ -70,6 +71,7 @@ pub struct Trainer {
     pub(super) last_arrival: Option<Instant>,
     /// The last step that may be submitted for now.
     pub(super) allowed: u64,
+    pub(super) profiler: Option<Profiler>,
     /// Whether no further step is submitted.
     pub(super) stopped: bool,
     pub(super) finished: bool,
@@ -115,6 +117,7 @@ impl Trainer {
             batch_seconds: None,
             last_arrival: None,
             allowed: u64::MAX,
+            profiler: None,
             stopped: false,
             finished: false,
             optimizers: setup.lanes.iter().map(|lane| lane.optimizer.clone()).collect(),

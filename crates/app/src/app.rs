@@ -1,12 +1,12 @@
 //! The app for eframe: one frame after the other.
 
-use crate::command::{COMMANDS, Command};
+use crate::command::{COMMANDS, Command, MORE_KEYS};
 use crate::engine::Engine;
 use crate::panels::{self, Scene};
 use crate::remote::Files;
 use crate::state::State;
 use crate::{keep, share, tokens};
-use egui::{Theme, Ui};
+use egui::{Align, Layout, Rect, ScrollArea, Stroke, Theme, Ui, UiBuilder, vec2};
 use egui_wgpu::RenderState;
 use std::rc::Rc;
 
@@ -113,63 +113,113 @@ impl App {
         }
     }
 
-    /// Commands by their keys, unless something is being typed.
+    /// Commands by their keys, unless something is being typed; what has the focus keeps the keys that it knows.
     fn keys(&mut self, context: &egui::Context) {
         let typing = context.egui_wants_keyboard_input();
-        for spec in COMMANDS {
-            let Some(key) = spec.key.filter(|key| !typing || key.modifiers.any()) else { continue };
-            if context.input_mut(|input| input.consume_shortcut(&key)) {
-                self.commands.extend(Command::parse(spec.name, ""));
+        let focused = context.memory(|memory| memory.focused().is_some());
+        let plain = COMMANDS.iter().filter_map(|spec| Some((spec.key?, spec.name, "")));
+        // Keys with more modifiers come first: egui takes a key with Shift for the one without, too.
+        let keys = MORE_KEYS.iter().map(|more| (more.key, more.command.0, more.command.1)).chain(plain);
+        for (key, name, argument) in keys {
+            let own = focused && matches!(key.logical_key, egui::Key::Space | egui::Key::Enter);
+            if own || typing && !key.modifiers.command {
+                continue;
             }
+            if context.input_mut(|input| input.consume_shortcut(&key)) {
+                self.commands.extend(Command::parse(name, argument));
+            }
+        }
+        // Typing in the palette's field is left with the same key as everything that is open.
+        if typing && !self.state.layers.is_empty() {
+            let close = context.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape));
+            self.commands.extend(close.then_some(Command::Close));
         }
     }
 
     fn draw(&mut self, ui: &mut Ui, theme: Theme) {
+        let whole = ui.max_rect();
+        let narrow = whole.width() < tokens::NARROW;
         let mut scene = Scene {
             state: &self.state,
             engine: &self.engine,
             theme,
             colors: tokens::colors(theme),
+            narrow,
             commands: &mut self.commands,
             ground_pixels: &mut self.ground_pixels,
         };
-        let whole = ui.max_rect();
-        let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(whole.shrink(tokens::PAD)));
-        let ui = &mut ui;
-        panels::top_bar_ui(ui, &mut scene);
-        panels::sentence_ui(ui, &mut scene);
-        if whole.width() < tokens::NARROW {
-            egui::ScrollArea::vertical().show(ui, |ui| {
-                panels::fields_ui(ui, &mut scene);
-                panels::ground_ui(ui, &mut scene);
-                panels::curves_ui(ui, &mut scene);
-                panels::controls_ui(ui, &mut scene);
-                panels::status_ui(ui, &mut scene);
-            });
+        let mut ui = ui.new_child(UiBuilder::new().max_rect(whole.shrink2(vec2(tokens::PAD, tokens::GAP))));
+        if narrow {
+            narrow_ui(&mut ui, &mut scene);
         } else {
-            const BELOW: f32 = 92.0;
-            let height = ui.available_height() - BELOW;
-            ui.horizontal_top(|ui| {
-                let left = 0.44 * ui.available_width();
-                ui.allocate_ui(egui::vec2(left, height), |ui| {
-                    ui.vertical(|ui| {
-                        panels::fields_ui(ui, &mut scene);
-                        panels::curves_ui(ui, &mut scene);
-                    });
-                });
-                ui.vertical(|ui| {
-                    ui.set_height(height);
-                    panels::ground_ui(ui, &mut scene);
-                });
-            });
-            panels::controls_ui(ui, &mut scene);
-            panels::status_ui(ui, &mut scene);
+            wide_ui(&mut ui, &mut scene);
         }
-        panels::table_ui(ui, &mut scene);
-        panels::map_ui(ui, &mut scene);
-        panels::layers_ui(ui, &mut scene);
-        panels::messages_ui(ui, &mut scene);
+        panels::table_ui(&mut ui, &mut scene);
+        panels::map_ui(&mut ui, &mut scene);
+        panels::runs_ui(&mut ui, &mut scene);
+        panels::layers_ui(&mut ui, &mut scene);
+        panels::messages_ui(&mut ui, &mut scene);
+        if ui.input(|input| !input.raw.hovered_files.is_empty()) {
+            panels::drop_ui(&mut ui, &scene);
+        }
     }
+}
+
+/// Boundaries and curves on the left, the ground on the right, controls below.
+fn wide_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    /// Height of the controls and the status line.
+    const BELOW: f32 = 84.0;
+    panels::top_bar_ui(ui, scene);
+    panels::sentence_ui(ui, scene);
+    let (middle, below) = ui.available_rect_before_wrap().split_top_bottom_at_y(ui.max_rect().bottom() - BELOW);
+    let middle = middle.with_max_y(middle.bottom() - tokens::GAP);
+    let (left, right) = middle.split_left_right_at_fraction(0.45);
+    let column =
+        |ui: &mut Ui, rect: Rect| ui.new_child(UiBuilder::new().max_rect(rect).layout(Layout::top_down(Align::Min)));
+    let mut left = column(ui, left.with_max_x(left.right() - 0.5 * tokens::GAP));
+    panels::fields_ui(&mut left, scene);
+    panels::curves_ui(&mut left, scene);
+    let mut right = column(ui, right.with_min_x(right.left() + 0.5 * tokens::GAP));
+    panels::ground_ui(&mut right, scene);
+    let line = Stroke::new(1.0, scene.colors.edge);
+    let whole = ui.max_rect().expand2(vec2(tokens::PAD, 0.0));
+    ui.painter().hline(whole.x_range(), below.top(), line);
+    let mut below = column(ui, below.with_min_y(below.top() + tokens::GAP));
+    panels::controls_ui(&mut below, scene);
+    let status = below.max_rect();
+    let mut corner = ui.new_child(
+        UiBuilder::new()
+            .max_rect(status.with_min_y(status.bottom() - 16.0).with_min_x(status.left() + 240.0))
+            .layout(Layout::right_to_left(Align::Center)),
+    );
+    panels::status_ui(&mut corner, scene);
+}
+
+/// One column for fingers; what is pressed most is at the bottom.
+fn narrow_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    ui.spacing_mut().interact_size.y = tokens::TOUCH;
+    ui.spacing_mut().button_padding.x = 14.0;
+    let whole = ui.max_rect();
+    let bar = tokens::TOUCH + tokens::GAP;
+    let (above, below) = whole.split_top_bottom_at_y(whole.bottom() - bar);
+    let mut above = ui.new_child(UiBuilder::new().max_rect(above));
+    panels::narrow_bar_ui(&mut above, scene);
+    ScrollArea::vertical().auto_shrink(false).show(&mut above, |ui| {
+        panels::sentence_ui(ui, scene);
+        panels::fields_ui(ui, scene);
+        let width = ui.available_width();
+        let part = |ui: &mut Ui, height: f32| {
+            let (rect, _) = ui.allocate_exact_size(vec2(width, height), egui::Sense::hover());
+            ui.new_child(UiBuilder::new().max_rect(rect).layout(Layout::top_down(Align::Min)))
+        };
+        panels::ground_ui(&mut part(ui, 360.0), scene);
+        panels::curves_ui(&mut part(ui, 380.0), scene);
+        panels::narrow_controls_ui(ui, scene);
+        panels::status_ui(ui, scene);
+    });
+    ui.painter().hline(whole.expand(tokens::PAD).x_range(), below.top(), Stroke::new(1.0, scene.colors.edge));
+    let mut below = ui.new_child(UiBuilder::new().max_rect(below.with_min_y(below.top() + tokens::GAP)));
+    panels::thumb_bar_ui(&mut below, scene);
 }
 
 impl std::fmt::Debug for App {

@@ -55,6 +55,14 @@ pub enum Command {
     ToggleLogLoss,
     /// Trains the map of rho and learning rate, so many steps a cell; nothing ends that.
     TrainMap(Option<u64>),
+    /// Opens the run folder at this path beside the race.
+    OpenRun(String),
+    /// Lets the person choose such a folder.
+    ChooseRun,
+    /// Closes the run folder of this number.
+    CloseRun(usize),
+    /// Trains what the run folder of this number trained.
+    TrainRun(usize),
     /// Looks back at a step; nothing for the present.
     Scrub(Option<u64>),
     /// Shows test points, or not.
@@ -101,6 +109,41 @@ pub struct Spec {
     /// The arguments that the palette offers.
     pub offered: &'static [&'static str],
 }
+
+/// A key for a command with an argument.
+#[derive(Clone, Copy, Debug)]
+pub struct More {
+    /// The key.
+    pub key: KeyboardShortcut,
+    /// The command and its argument.
+    pub command: (&'static str, &'static str),
+    /// What the list of keys says.
+    pub title: &'static str,
+}
+
+const fn more(modifiers: Modifiers, key: Key, command: (&'static str, &'static str), title: &'static str) -> More {
+    More { key: KeyboardShortcut::new(modifiers, key), command, title }
+}
+
+/// The keys of commands with arguments.
+pub const MORE_KEYS: &[More] = &[
+    more(Modifiers::NONE, Key::Num1, ("focus", "left"), "Look at the left side alone, or at both"),
+    more(Modifiers::NONE, Key::Num2, ("focus", "right"), "Look at the right side alone, or at both"),
+    more(Modifiers::SHIFT, Key::ArrowLeft, ("orbit", "-15,0"), "Turn the landscape"),
+    more(Modifiers::SHIFT, Key::ArrowRight, ("orbit", "15,0"), "Turn the landscape"),
+    more(Modifiers::SHIFT, Key::ArrowUp, ("orbit", "0,10"), "Turn the landscape up"),
+    more(Modifiers::SHIFT, Key::ArrowDown, ("orbit", "0,-10"), "Turn the landscape down"),
+    more(Modifiers::NONE, Key::Plus, ("zoom", "1.25"), "Nearer to the landscape"),
+    more(Modifiers::NONE, Key::Minus, ("zoom", "0.8"), "Farther from the landscape"),
+    more(Modifiers::NONE, Key::Comma, ("show", "settings"), "All settings"),
+    more(Modifiers::NONE, Key::N, ("show", "table"), "The numbers as a table"),
+    more(Modifiers::NONE, Key::G, ("show", "map"), "Map of rho and learning rate"),
+    more(Modifiers::NONE, Key::X, ("show", "examples"), "Hardest and mislabelled examples"),
+    more(Modifiers::NONE, Key::E, ("export", "png"), "Save a picture of the window"),
+    more(Modifiers::NONE, Key::W, ("export", "checkpoint"), "Save the weights of the side that is looked at"),
+    more(Modifiers::NONE, Key::J, ("export", "config"), "Save the settings"),
+    more(Modifiers::NONE, Key::V, ("export", "csv"), "Save the curves"),
+];
 
 const fn plain(name: &'static str, title: &'static str, key: Option<Key>) -> Spec {
     let key = match key {
@@ -163,6 +206,10 @@ pub const COMMANDS: &[Spec] = &[
         ],
     ),
     with("train-map", "Train the map of rho and learning rate", "steps, or stop", &["300", "1000", "3000", "stop"]),
+    with("open-run", "Open a run folder", "path", &[]),
+    plain("choose-run", "Choose a run folder", None),
+    with("close-run", "Close a run folder", "number from 0", &[]),
+    with("train-run", "Train what a run folder trained", "number from 0", &[]),
     plain("log-loss", "Losses: logarithm or plain", None),
     plain("present", "Back to the present", Some(Key::End)),
     with("scrub", "Look back at step", "step, or nothing for the present", &[""]),
@@ -189,7 +236,12 @@ pub const COMMANDS: &[Spec] = &[
     plain("keys", "Keys", Some(Key::Questionmark)),
     plain("close", "Close", Some(Key::Escape)),
     plain("copy-link", "Copy the link to this", Some(Key::U)),
-    with("export", "Save", "config, checkpoint, checkpoint-left, checkpoint-right, csv, surface or png", crate::files::KINDS),
+    with(
+        "export",
+        "Save",
+        "config, checkpoint, checkpoint-left, checkpoint-right, csv, surface or png",
+        crate::files::KINDS,
+    ),
     plain("open", "Open a file", Some(Key::O)),
     plain("command-line", "Copy the command line that does the same", None),
     plain("theme", "Dark, light or as the system", None),
@@ -261,6 +313,10 @@ impl Command {
                 let steps = argument.parse().ok().filter(|steps| (1..=1_000_000).contains(steps));
                 Self::TrainMap(Some(steps.ok_or_else(wrong)?))
             }
+            "open-run" if !argument.is_empty() => Self::OpenRun(argument.into()),
+            "choose-run" => Self::ChooseRun,
+            "close-run" => Self::CloseRun(index(numbers(1)?[0])?),
+            "train-run" => Self::TrainRun(index(numbers(1)?[0])?),
             "log-loss" => Self::ToggleLogLoss,
             "present" => Self::Scrub(None),
             "scrub" if argument.is_empty() => Self::Scrub(None),
@@ -302,6 +358,8 @@ mod tests {
             let argument = match spec.name {
                 "set" => "rho=0.1",
                 "reset" => "rho",
+                "open-run" => "folder",
+                "close-run" | "train-run" => "0",
                 "add-point" | "move-point" => "1,0.5,0",
                 "remove-point" => "1",
                 _ => spec.offered.first().copied().unwrap_or_default(),
@@ -317,6 +375,11 @@ mod tests {
                 assert_ne!(spec.name, other.name);
                 assert!(spec.key.is_none() || spec.key != other.key, "{} and {}", spec.name, other.name);
             }
+        }
+        for (i, more) in MORE_KEYS.iter().enumerate() {
+            Command::parse(more.command.0, more.command.1).unwrap();
+            let taken = COMMANDS.iter().filter_map(|spec| spec.key).chain(MORE_KEYS[..i].iter().map(|other| other.key));
+            assert!(taken.into_iter().all(|key| key != more.key), "{}", more.title);
         }
     }
 

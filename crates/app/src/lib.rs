@@ -27,6 +27,7 @@ mod panels;
 mod plots;
 mod presets;
 mod remote;
+mod runs;
 mod settings;
 mod share;
 mod state;

@@ -21,31 +21,31 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "sam-wins",
         title: "Circles, a fifth of the labels wrong",
-        sentence: "Same network, same start, same batches; a fifth of the labels are wrong. SGD learns the wrong ones by heart. SAM looks for flat ground, and doesn't.",
+        sentence: "Same network, same start, same batches; **a fifth of the labels are wrong**. SGD learns the wrong ones by heart. SAM looks for flat ground, and doesn't.",
         config: || duel("circles", 0.2, 0.05, 0.3),
     },
     Preset {
         name: "moons",
         title: "Moons, a fifth of the labels wrong",
-        sentence: "The same race on two moons: it takes longer, and ends the same way.",
+        sentence: "The same race on two moons, **a fifth of the labels wrong**: it takes longer, and ends the same way.",
         config: || duel("moons", 0.2, 0.05, 0.3),
     },
     Preset {
         name: "no-difference",
         title: "No difference: all labels right",
-        sentence: "No wrong labels, nothing to learn by heart: SGD and SAM end up alike. SAM only pays double.",
+        sentence: "**No wrong labels**, nothing to learn by heart: SGD and SAM end up alike. SAM only pays double.",
         config: || duel("circles", 0.0, 0.05, 0.05),
     },
     Preset {
         name: "sam-loses",
         title: "SAM loses: rho far too large",
-        sentence: "SAM looks so far that it sees nothing nearby: with this rho it collapses to one answer for every point.",
+        sentence: "SAM looks so far that it sees nothing nearby: with this rho **it collapses** to one answer for every point.",
         config: || duel("circles", 0.2, 0.05, 2.0),
     },
     Preset {
         name: "fashion",
         title: "Clothes: small pictures, a third of the labels wrong",
-        sentence: "The same race on pictures of clothes: a small convolutional network, a third of the labels wrong.",
+        sentence: "The same race on pictures of clothes: a small convolutional network, **a third of the labels wrong**.",
         config: || Config {
             data: "fashion-sample".into(),
             label_noise: 0.3,

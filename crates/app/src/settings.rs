@@ -231,6 +231,29 @@ pub fn change(from: &Config, to: &Config) -> Option<Change> {
     differing.map(|(key, _)| setting(key).map_or(Change::Restart, |setting| setting.change)).max()
 }
 
+/// The number that a setting stands at, where `config` leaves it to the program too.
+pub fn number(config: &Config, key: &str) -> f64 {
+    let optimizer = config.optimizer.as_deref().unwrap_or("sgd,sam");
+    let points = !(config.data.contains(':')
+        || ["fashion", "mnist", "cifar", "svhn"].iter().any(|set| config.data.contains(set)));
+    let adaptive = optimizer.contains("asam") && !optimizer.split(',').any(|name| name == "sam");
+    let batch = config.batch.map_or(if points { 20.0 } else { 128.0 }, |batch| batch as f64);
+    match value(config, key).as_f64() {
+        Some(number) => number,
+        None => match key {
+            "rho" if adaptive => 0.5,
+            "rho" => 0.05,
+            "lr" if optimizer.split(',').all(|name| name.starts_with("adam")) => 0.001,
+            "lr" => 0.1,
+            "momentum" => 0.9,
+            "batch" => batch,
+            "m" => config.m.map_or(batch, |m| m as f64),
+            "data_noise" => 0.1,
+            _ => 0.0,
+        },
+    }
+}
+
 /// The value of `key` in `config`, as JSON has it.
 pub fn value(config: &Config, key: &str) -> Value {
     config.to_object().remove(key).unwrap_or_default()

@@ -3,6 +3,7 @@
 use crate::curves::{Curves, Quantity};
 use crate::engine::{Start, Weights};
 use crate::plots::Plot;
+use crate::runs::Runs;
 use crate::share::Link;
 use lowland::config::Config;
 use std::rc::Rc;
@@ -31,6 +32,8 @@ pub struct State {
     pub search: String,
     /// What was measured.
     pub curves: Curves,
+    /// Run folders that are open beside it.
+    pub runs: Runs,
     /// What the app has to say, newest last.
     pub messages: Vec<Message>,
     /// The settings a lesson's link hides; `*` hides all.
@@ -260,6 +263,7 @@ impl State {
             layers: Vec::new(),
             search: String::new(),
             curves: Curves::default(),
+            runs: Runs::default(),
             messages: Vec::new(),
             hidden: Vec::new(),
             slow: None,

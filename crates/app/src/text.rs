@@ -69,6 +69,57 @@ pub const PREPARING: &str = "Preparing the race...";
 /// Over the field of a side.
 pub const CLEAN_TEST: &str = "test accuracy";
 
+/// The button that starts training.
+pub const PLAY: &str = "Play";
+/// The button that rests.
+pub const PAUSE: &str = "Pause";
+/// The button that copies the link.
+pub const SHARE: &str = "Share link";
+/// The button that changes the theme.
+pub const THEME: &str = "Dark, light or as the system";
+/// What is said of a race that is no preset.
+pub const OWN_RACE: &str = "Same network, same start, same batches: which of the two learns what is right?";
+/// Below the control of rho.
+pub const RHO_NOTE: &str = "how far SAM looks  ·  0 is SGD";
+/// Of the die.
+pub const DICE: &str = "Another seed: other initial weights, another order of the examples (D)";
+/// Of the number of seeds.
+pub const SEEDS: &str = "Seeds at once: a win that is no luck";
+/// Of the third lane.
+pub const EQUAL_COMPUTE: &str = "One SGD more, with two steps for each of SAM's: as many gradients";
+/// Of the network.
+pub const NETWORK: &str = "The network: widths of its hidden layers";
+/// A value that follows from the data.
+pub const BY_THE_DATA: &str = "by the data";
+/// Of a list of usual values.
+pub const CHOICES: &str = "Usual values";
+
+/// A value that is left to the program.
+pub const BY_DEFAULT: &str = "by default";
+/// In the palette's empty field.
+pub const PALETTE_HINT: &str = "Type what to do, or key=value";
+/// Nothing fits what was typed.
+pub const NOTHING_FOUND: &str = "There is no such command.";
+/// Over the command line.
+pub const SAME_IN_A_TERMINAL: &str = "The same in a terminal";
+/// Below the list of keys.
+pub const KEYS_NOTE: &str =
+    "Tab goes from control to control, Enter or Space presses, arrows move sliders. All commands are in the palette.";
+/// What the program is.
+pub const ABOUT: &str = "Trains neural networks with Sharpness-Aware Minimization on any GPU, and shows what it does to \
+                         the ground that it walks on.";
+/// While a file is held over the window.
+pub const DROP: &str = "Drop a configuration, a checkpoint, a link or data";
+
+/// What changing a setting takes.
+pub fn change(change: crate::settings::Change) -> &'static str {
+    match change {
+        crate::settings::Change::Live => "Acts on the next step.",
+        crate::settings::Change::Rebuild => "Acts at once and keeps the weights.",
+        crate::settings::Change::Restart => "Starts anew.",
+    }
+}
+
 /// Said when the link is on the clipboard.
 pub const LINK_COPIED: &str = "The link to this is on the clipboard.";
 
@@ -186,6 +237,14 @@ pub fn timings(timings: &[Timing]) -> Option<String> {
         parts.join(", "),
         100.0 * seconds / whole.max(1e-12),
     ))
+}
+
+/// A name of at most `most` letters.
+pub fn short(name: &str, most: usize) -> String {
+    if name.chars().count() <= most {
+        return name.to_owned();
+    }
+    name.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// The name of a side as headings have it.

@@ -8,6 +8,7 @@ mod job;
 mod map;
 mod past;
 mod picture;
+mod record;
 mod slow;
 mod weights;
 
@@ -19,6 +20,7 @@ pub use job::Job;
 pub use map::{Cell, RhoMap, SIDE};
 pub use past::Past;
 pub use picture::{FORMAT, Picture};
+pub use record::of_lane;
 pub use slow::{Numbers, PARTS, Slow, place};
 
 use crate::settings::{self, Change};
@@ -333,7 +335,7 @@ impl Engine {
 
     fn build(&mut self, start: Start, change: Change, from: Option<Rc<Snapshot>>) {
         let (gpu, with) = (Rc::clone(&self.gpu), start.clone());
-        let before = self.duel.as_ref().map(|duel| duel.trainer().setup().clone());
+        let before = self.duel.as_ref().map(Duel::before);
         let twice = self.duel.as_ref().filter(|_| from.is_some()).and_then(|duel| duel.double_snapshot().cloned());
         let job = Job::new(async move { Duel::new(gpu, with, from, before, twice).await });
         self.next = Some(Next::Build { job, change, start });

@@ -183,7 +183,11 @@ fn moment(scene: &Scene<'_>, ground: &Ground) -> String {
     }
     if let Some([first, second]) = surface.variance {
         let all = 100.0 * (first + second);
-        said += &format!(" · points projected; {all:.0} % of the paths' variance ({:.0} + {:.0})", 100.0 * first, 100.0 * second);
+        said += &format!(
+            " · points projected; {all:.0} % of the paths' variance ({:.0} + {:.0})",
+            100.0 * first,
+            100.0 * second
+        );
     }
     if surface.same {
         said += " · both sides are one network";

@@ -4,6 +4,12 @@ use super::Scene;
 use crate::command::Command;
 use egui::{Align2, Area, Id, Label, RichText};
 
+/// Says over everything what can be dropped.
+pub fn drop_ui(ui: &mut egui::Ui, scene: &Scene<'_>) {
+    let area = Area::new(Id::unique("drop")).order(egui::Order::Foreground).anchor(Align2::CENTER_CENTER, [0.0, 0.0]);
+    area.show(ui.ctx(), |ui| scene.card().show(ui, |ui| ui.label(crate::tokens::strong(crate::text::DROP))));
+}
+
 /// Draws the messages, newest below.
 pub fn messages_ui(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
     if scene.state.messages.is_empty() {

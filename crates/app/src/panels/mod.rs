@@ -5,26 +5,30 @@ mod curves;
 mod examples;
 mod fields;
 mod ground;
+mod icons;
 mod layers;
 mod line;
 mod map;
 mod messages;
+mod runs;
+mod setting;
 mod slow;
 mod status;
 mod table;
 mod top_bar;
 
-pub use controls::controls_ui;
+pub use controls::{controls_ui, narrow_controls_ui};
 pub use curves::curves_ui;
 use examples::examples_ui;
 pub use fields::fields_ui;
 pub use ground::ground_ui;
 pub use layers::layers_ui;
 pub use map::map_ui;
-pub use messages::messages_ui;
+pub use messages::{drop_ui, messages_ui};
+pub use runs::runs_ui;
 pub use status::status_ui;
 pub use table::table_ui;
-pub use top_bar::{sentence_ui, top_bar_ui};
+pub use top_bar::{narrow_bar_ui, sentence_ui, thumb_bar_ui, top_bar_ui};
 
 use crate::command::Command;
 use crate::engine::Engine;
@@ -42,6 +46,8 @@ pub struct Scene<'a> {
     pub theme: Theme,
     /// Its colours.
     pub colors: &'static Colors,
+    /// Whether there is one column, for fingers.
+    pub narrow: bool,
     /// Commands that were asked for in this frame.
     pub commands: &'a mut Vec<Command>,
     /// The size in pixels that the picture of the ground should have.

@@ -105,6 +105,7 @@ impl App {
         }
         self.tick_files();
         self.state.expire();
+        self.engine.look(self.ground_pixels);
         self.engine.tick(&mut self.state, theme);
         self.draw(ui, theme);
         if !self.commands.is_empty() {

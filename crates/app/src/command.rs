@@ -19,6 +19,10 @@ pub enum Command {
     Restart,
     /// One SAM step, slowly.
     SlowMotion,
+    /// Slow motion moves on by itself, or holds.
+    SlowPlay,
+    /// Slow motion: so many parts on, or back.
+    SlowPart(i32),
     /// Changes a setting: key and value as the URL has them.
     Set(String, String),
     /// Gives a setting its default.
@@ -166,6 +170,9 @@ pub const COMMANDS: &[Spec] = &[
     plain("step", "One step", Some(Key::S)),
     plain("restart", "Restart from the same start", Some(Key::R)),
     plain("slow-motion", "Slow motion: one SAM step", Some(Key::M)),
+    plain("slow-play", "Slow motion: run or hold", Some(Key::Slash)),
+    plain("slow-next", "Slow motion: next part", Some(Key::Period)),
+    plain("slow-back", "Slow motion: part before", Some(Key::Comma)),
     plain("dice", "Another seed", Some(Key::D)),
     with("preset", "Preset", "name", &["sam-wins", "no-difference", "sam-loses"]),
     with("set", "Set", "key=value", &[]),
@@ -265,6 +272,9 @@ impl Command {
             "step" => Self::Step,
             "restart" => Self::Restart,
             "slow-motion" => Self::SlowMotion,
+            "slow-play" => Self::SlowPlay,
+            "slow-next" => Self::SlowPart(1),
+            "slow-back" => Self::SlowPart(-1),
             "dice" => Self::Dice,
             "preset" => Self::Preset(argument.into()),
             "set" => {

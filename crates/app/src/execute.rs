@@ -43,6 +43,8 @@ impl State {
                 engine.restart(self);
             }
             Command::SlowMotion => self.toggle_slow_motion(),
+            Command::SlowPlay => self.slow.iter_mut().for_each(SlowMotion::toggle),
+            Command::SlowPart(by) => self.slow.iter_mut().for_each(|slow| slow.go(by)),
             Command::Set(key, value) => self.set(&key, &value)?,
             Command::Reset(key) => {
                 let default = crate::presets::default_of(&self.config, &key)?;
@@ -152,7 +154,7 @@ impl State {
     fn toggle_slow_motion(&mut self) {
         self.slow = match self.slow {
             Some(_) => None,
-            None => Some(SlowMotion { since: Instant::now(), part: 0, done: 0.0, running: true }),
+            None => Some(SlowMotion { since: Instant::now(), part: 0, done: 0.0, running: !self.still }),
         };
     }
 

@@ -8,6 +8,7 @@ use crate::state::State;
 use crate::{keep, share, tokens};
 use egui::{Align, Layout, Rect, ScrollArea, Stroke, Theme, Ui, UiBuilder, vec2};
 use egui_wgpu::RenderState;
+use lowland::config::Config;
 use std::rc::Rc;
 
 /// How the app begins.
@@ -15,6 +16,8 @@ use std::rc::Rc;
 pub struct Start {
     /// The link's part behind `#`, or nothing for the opening duel.
     pub link: String,
+    /// The configuration, where it is not the link's.
+    pub config: Option<Config>,
     /// Whether the adapter computes on the CPU, where the shell knows and the adapter does not.
     pub software: Option<bool>,
     /// What [`App::snapshot`] kept, to go on from; it has its own link.
@@ -41,7 +44,12 @@ impl App {
         let mut engine = Engine::new(render, start.software);
         let mut state = State::new();
         match start.snapshot.as_deref().map(keep::read) {
-            None => state.follow(share::parse(&start.link)),
+            None => {
+                state.follow(share::parse(&start.link));
+                if let Some(config) = start.config {
+                    state.take(config);
+                }
+            }
             Some(Ok((link, snapshot))) => {
                 state.follow(link);
                 if let Some(snapshot) = snapshot {

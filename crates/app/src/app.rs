@@ -161,6 +161,8 @@ impl App {
         } else {
             wide_ui(&mut ui, &mut scene);
         }
+        panels::table_ui(&mut ui, &mut scene);
+        panels::map_ui(&mut ui, &mut scene);
         panels::layers_ui(&mut ui, &mut scene);
         panels::messages_ui(&mut ui, &mut scene);
         if ui.input(|input| !input.raw.hovered_files.is_empty()) {

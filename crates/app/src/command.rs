@@ -49,6 +49,8 @@ pub enum Command {
     Plot(usize, Plot),
     /// Losses by their logarithm, or plain.
     ToggleLogLoss,
+    /// Trains the map of rho and learning rate, so many steps a cell; nothing ends that.
+    TrainMap(Option<u64>),
     /// Looks back at a step; nothing for the present.
     Scrub(Option<u64>),
     /// Shows test points, or not.
@@ -188,6 +190,7 @@ pub const COMMANDS: &[Spec] = &[
             "lower,batch-loss",
         ],
     ),
+    with("train-map", "Train the map of rho and learning rate", "steps, or stop", &["300", "1000", "3000", "stop"]),
     plain("log-loss", "Losses: logarithm or plain", None),
     plain("present", "Back to the present", Some(Key::End)),
     with("scrub", "Look back at step", "step, or nothing for the present", &[""]),
@@ -277,6 +280,11 @@ impl Command {
                 let (place, plot) = argument.split_once(',').ok_or_else(wrong)?;
                 let place = ["upper", "lower"].iter().position(|name| *name == place.trim()).ok_or_else(wrong)?;
                 Self::Plot(place, Plot::parse(plot.trim()).ok_or_else(wrong)?)
+            }
+            "train-map" if argument == "stop" => Self::TrainMap(None),
+            "train-map" => {
+                let steps = argument.parse().ok().filter(|steps| (1..=1_000_000).contains(steps));
+                Self::TrainMap(Some(steps.ok_or_else(wrong)?))
             }
             "log-loss" => Self::ToggleLogLoss,
             "present" => Self::Scrub(None),

@@ -67,6 +67,7 @@ impl State {
             Command::Axis(axis) => self.view.axis = axis,
             Command::Smoothing(amount) => self.view.smoothing = amount,
             Command::Plot(place, plot) => self.view.plots[place.min(1)] = plot,
+            Command::TrainMap(steps) => engine.train_map(self, steps)?,
             Command::ToggleLogLoss => self.view.log_loss = !self.view.log_loss,
             Command::Scrub(step) => self.scrub = step.map(|step| engine.look_back(step)).transpose()?,
             Command::ToggleTestPoints => self.view.test_points = !self.view.test_points,

@@ -31,7 +31,7 @@ pub fn checkpoint(duel: &Duel, snapshot: &Snapshot, side: usize) -> Result<Vec<u
     let state = snapshot.lanes.get(first).ok_or_else(none)?;
     let setup = duel.trainer().setup();
     let lane = setup.lanes.get(first).ok_or_else(none)?;
-    let config = &duel.start().config;
+    let config = &crate::engine::of_lane(duel.record(), side);
     let lanes = config.lanes(Command::Compare).map_err(|e| e.to_string())?;
     let of_lane = lanes.iter().find(|l| l.label == lane.label).map_or(config, |l| &l.config);
     let config = Config {
@@ -126,7 +126,8 @@ pub fn open(state: &mut State, name: &str, bytes: Vec<u8>) -> Result<(), String>
     }
     match text() {
         Some(text) if text.starts_with('{') => {
-            let config = Config::from_json(text, name).map_err(|e| e.to_string())?;
+            let config = Config::from_json(text, name).and_then(|config| config.at(u64::MAX));
+            let config = config.map_err(|e| e.to_string())?;
             let config = Config {
                 data_dir: state.config.data_dir.clone(),
                 ..duel(config).map_err(|error| format!("{name}: {error}"))?
@@ -162,6 +163,7 @@ fn open_checkpoint(state: &mut State, name: &str, bytes: Vec<u8>) -> Result<(), 
                     unknown.join(", ")
                 ));
             }
+            let config = config.at(u64::MAX).map_err(|e| format!("{name}: {e}"))?;
             Config { data_dir: state.config.data_dir.clone(), ..duel(config)? }
         }
         // A file of PyTorch's is for the network that is on screen.

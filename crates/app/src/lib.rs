@@ -30,6 +30,7 @@ mod remote;
 mod settings;
 mod share;
 mod state;
+mod table;
 mod text;
 mod tokens;
 

@@ -150,24 +150,7 @@ impl App {
     /// The numbers as a table for those who do not see the pictures: the names of the columns, then rows of a name and a
     /// value a side.
     pub fn numbers(&self) -> (Vec<String>, Vec<(String, Vec<String>)>) {
-        let sides = self.engine.duel().map_or(&[][..], |duel| duel.sides());
-        let quantities = [
-            ("Test accuracy", Quantity::TestAccuracy),
-            ("Training accuracy", Quantity::TrainAccuracy),
-            ("Agreement with wrong labels", Quantity::FlippedAccuracy),
-            ("Training loss", Quantity::TrainLoss),
-            ("Test loss", Quantity::TestLoss),
-        ];
-        let row = |(name, quantity): (&str, Quantity)| {
-            let values = sides.iter().map(|side| match self.state.curves.last(side.first, quantity) {
-                None => "not measured".to_owned(),
-                Some(point) if name.ends_with("loss") => format!("{:.4}", point.value),
-                Some(point) => crate::text::percent(point.value),
-            });
-            (name.to_owned(), values.collect())
-        };
-        let columns = sides.iter().map(|side| crate::text::side(&side.label)).collect();
-        (columns, quantities.into_iter().map(row).collect())
+        (crate::table::columns(&self.engine), crate::table::rows(&self.state, &self.engine))
     }
 
     /// Once a frame: files that are on their way, and what commands asked of the surroundings.

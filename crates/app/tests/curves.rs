@@ -32,6 +32,8 @@ fn it_shows_seeds_as_bands_and_looks_back() {
     harness.drop_at(plot.center());
     harness.run_steps(3);
     harness.get_by_label_contains("looking back at step");
+    harness.get_by_label("Plot of Test accuracy").focus();
+    harness.run_steps(2);
     harness.key_press(Key::ArrowLeft);
     harness.run_steps(3);
     assert!(harness.state().state().scrub.unwrap() < step);
@@ -71,4 +73,25 @@ fn without_wrong_labels_and_on_a_phone_it_shows_the_loss() {
     harness.run_steps(3);
     harness.get_by_label("Plot of Loss");
     picture(&mut harness, "phone");
+}
+
+#[test]
+fn the_numbers_are_a_table() {
+    let mut harness = harness([390.0, 844.0], Theme::Dark);
+    train_until(&mut harness, 300);
+    harness.state_mut().command("show", "table").unwrap();
+    harness.run_steps(3);
+    let (columns, rows) = harness.state().numbers();
+    assert_eq!(columns, ["SGD", "SAM"]);
+    let row = |name: &str| rows.iter().find(|(row, _)| row == name).map(|(_, values)| values.clone()).unwrap();
+    assert_eq!(row("Gradients evaluated until then"), ["300", "600"]);
+    assert_eq!(row("Loss of the batch at w + e")[0], "not measured");
+    for (name, values) in &rows {
+        harness.get_by_label(name);
+        assert_eq!(values.len(), 2);
+    }
+    picture(&mut harness, "table");
+    harness.key_press(Key::Escape);
+    harness.run_steps(3);
+    assert!(harness.query_by_label("Gradient norm").is_none());
 }

@@ -4,7 +4,7 @@ use super::{Duel, Job, Picture};
 use crate::state::State;
 use crate::tokens;
 use egui_wgpu::RenderState;
-use lowland::data::Inputs;
+use lowland::data::{Dataset, Inputs};
 use lowland::gpu::Gpu;
 use lowland::train::Slot;
 use lowland::view::{Field, FieldPainter, FieldStyle};
@@ -56,11 +56,7 @@ pub const ASPECT: f32 = 1.25;
 impl Boundary {
     /// Pictures for `duel`; nothing where its data has not two dimensions.
     pub fn new(render: &RenderState, gpu: &Rc<Gpu>, duel: &Duel) -> Option<Self> {
-        let Inputs::Floats(points) = &duel.data().train.inputs else { return None };
-        if duel.data().shape.len() != 2 {
-            return None;
-        }
-        let area = area(points);
+        let area = Self::area_of(duel.data())?;
         let software = gpu.is_software();
         let (lattice, pixels) = if software { ([60, 48], [256, 205]) } else { ([240, 192], [640, 512]) };
         let (gpu, model, data) = (Rc::clone(gpu), Rc::clone(duel.model()), Rc::clone(duel.data()));
@@ -77,6 +73,14 @@ impl Boundary {
             drawn: None,
             every: Duration::from_millis(if software { 240 } else { 30 }),
         })
+    }
+
+    /// The area that pictures of `data` show, where it has two dimensions.
+    pub fn area_of(data: &Dataset) -> Option<[f32; 4]> {
+        match &data.train.inputs {
+            Inputs::Floats(points) if data.shape.len() == 2 => Some(area(points)),
+            _ => None,
+        }
     }
 
     /// The area that is shown: x0, x1, y0, y1.

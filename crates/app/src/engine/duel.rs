@@ -1,5 +1,6 @@
 //! The duel: two (or more) optimizers, each with one or several seeds, trained side by side as lanes of one trainer.
 
+use super::record::recorded;
 use super::{SNAPSHOT_EVERY, Start, Weights};
 use crate::state::Edit;
 use lowland::config::{Command, Config};
@@ -30,6 +31,8 @@ pub struct Side {
 pub struct Duel {
     gpu: Rc<Gpu>,
     start: Start,
+    /// The settings at step 0, and what changed since.
+    record: Config,
     data: Rc<Dataset>,
     model: Rc<Model>,
     trainer: Trainer,
@@ -45,11 +48,22 @@ pub struct Duel {
 
 /// How often a step is timed.
 const TIMED_EVERY: Duration = Duration::from_secs(2);
+/// The duel before one that goes on from its weights.
+#[derive(Clone, Debug)]
+pub struct Before {
+    setup: Setup,
+    start: Start,
+    record: Config,
+}
+
 /// Steps of a duel without an end.
 const ENDLESS: u64 = (1 << 30) - 1;
 
+/// Steps that the sides may be ahead of the lanes with double compute.
+const MOST_AHEAD: u64 = 64;
+
 impl Duel {
-    /// Prepares what `start` asks for; from the weights of `snapshot`, where there is one, which the lanes of `before` had.
+    /// Prepares what `start` asks for; from the weights of `snapshot`, where there is one, which was kept of `before`.
     /// `twice` is that of the lanes with double compute.
     ///
     /// # Errors
@@ -58,7 +72,7 @@ impl Duel {
         gpu: Rc<Gpu>,
         start: Start,
         snapshot: Option<Rc<Snapshot>>,
-        before: Option<Setup>,
+        before: Option<Before>,
         twice: Option<Rc<Snapshot>>,
     ) -> Result<Self> {
         let mut data = lowland::data::load(&start.config)?;
@@ -79,7 +93,7 @@ impl Duel {
             return Err(Error::input("a duel needs two optimizers, for instance optimizer=sgd,sam."));
         }
         let from = match (&snapshot, &before) {
-            (Some(snapshot), Some(before)) => Some(Snapshot::clone(snapshot).for_setup(before, &setup)),
+            (Some(snapshot), Some(before)) => Some(Snapshot::clone(snapshot).for_setup(&before.setup, &setup)),
             (None, _) => match &start.weights {
                 Some(weights) => Some(begin_at(weights, &model, setup.lanes.len())?),
                 None => None,
@@ -95,10 +109,17 @@ impl Duel {
             None => None,
         };
         let sides = sides.into_iter().chain(double.as_ref().and_then(|double| third(&trainer, double))).collect();
+        let record = match (&before, &from) {
+            (Some(before), Some(from)) if snapshot.is_some() => {
+                recorded(&before.record, &before.start, &start, from.step)
+            }
+            _ => start.config.clone(),
+        };
         let (data, model) = (Rc::new(data), Rc::new(model));
         Ok(Self {
             gpu,
             start,
+            record,
             data,
             model,
             trainer,
@@ -109,6 +130,17 @@ impl Duel {
             timed: None,
             fetched: None,
         })
+    }
+
+    /// The settings at its first step, and each change with its step.
+    pub fn record(&self) -> &Config {
+        &self.record
+    }
+
+    /// What a duel that goes on from this one's weights has to know of it.
+    pub fn before(&self) -> Before {
+        let (setup, start) = (self.trainer.setup().clone(), self.start.clone());
+        Before { setup, start, record: self.record.clone() }
     }
 
     /// What it was made from.
@@ -155,7 +187,9 @@ impl Duel {
 
     /// Whether nothing is on its way from the device.
     pub fn is_idle(&self) -> bool {
-        self.trainer.is_idle() && self.double.as_ref().is_none_or(Trainer::is_idle)
+        let twice = 2 * self.trainer.submitted();
+        let done = |double: &Trainer| double.is_idle() && double.submitted() >= twice;
+        self.trainer.is_idle() && self.double.as_ref().is_none_or(done)
     }
 
     /// Steps a second of one lane.
@@ -221,7 +255,9 @@ impl Duel {
             }
             trainer.retune(&self.gpu, &optimizers)?;
         }
-        self.start.config = config.clone();
+        let now = Start { config: config.clone(), ..self.start.clone() };
+        self.record = recorded(&self.record, &self.start, &now, self.trainer.submitted());
+        self.start = now;
         let double = self.double.as_ref().and_then(|double| third(&self.trainer, double));
         self.sides = sides(self.trainer.setup()).into_iter().chain(double).collect();
         Ok(true)
@@ -241,7 +277,10 @@ impl Duel {
             }
             self.fetched = Some(Instant::now());
         }
-        self.trainer.allow(steps);
+        let ahead = self.double.as_ref().map_or(u64::MAX, |double| {
+            (double.submitted() / 2 + MOST_AHEAD).saturating_sub(self.trainer.submitted())
+        });
+        self.trainer.allow(steps.min(ahead));
         if self.timed.is_none_or(|last| last.elapsed() > TIMED_EVERY) {
             self.trainer.profile(&self.gpu);
             self.timed = Some(Instant::now());
@@ -253,7 +292,7 @@ impl Duel {
         if let Some(double) = &mut self.double {
             let lanes = self.trainer.setup().lanes.len();
             double.allow((2 * self.trainer.submitted()).saturating_sub(double.submitted()));
-            for mut event in double.tick(&self.gpu, budget / 2)? {
+            for mut event in double.tick(&self.gpu, budget)? {
                 if let Event::Checkpoint(snapshot) = event {
                     self.double_snapshot = Some(Rc::new(*snapshot));
                     continue;

@@ -4,15 +4,19 @@ mod boundary;
 mod duel;
 mod examples;
 mod job;
+mod map;
 mod past;
 mod picture;
+mod record;
 
 pub use boundary::{ASPECT, Boundary, Moment, Source};
 pub use duel::{Duel, Side};
 pub use examples::{Examples, Seen};
 pub use job::Job;
+pub use map::{Cell, RhoMap, SIDE};
 pub use past::Past;
 pub use picture::{FORMAT, Picture};
+pub use record::of_lane;
 
 use crate::settings::{self, Change};
 use crate::state::{Edit, State};
@@ -52,6 +56,7 @@ pub struct Engine {
     boundary: Option<Boundary>,
     examples: Option<Examples>,
     past: Option<Past>,
+    map: Option<RhoMap>,
     next: Option<Next>,
     /// What was asked for last, whether it is there yet or not.
     asked: Option<Start>,
@@ -106,6 +111,7 @@ impl Engine {
             boundary: None,
             examples: None,
             past: None,
+            map: None,
             next: None,
             asked: None,
             snapshot: None,
@@ -144,6 +150,28 @@ impl Engine {
         self.past.as_ref()
     }
 
+    /// The map of rho and learning rate, since it was asked for.
+    pub fn map(&self) -> Option<&RhoMap> {
+        self.map.as_ref()
+    }
+
+    /// Trains the map for `steps` steps a cell, or ends that.
+    ///
+    /// # Errors
+    /// A sentence for what cannot be trained.
+    pub fn train_map(&mut self, state: &State, steps: Option<u64>) -> std::result::Result<(), String> {
+        let Some(steps) = steps else {
+            if let Some(map) = &mut self.map {
+                map.stop();
+            }
+            return Ok(());
+        };
+        let duel = self.duel.as_ref().ok_or_else(|| "The race is not there yet.".to_owned())?;
+        let map = RhoMap::new(&self.render, &self.gpu, duel, &state.config, steps).map_err(|error| error.to_string())?;
+        self.map = Some(map);
+        Ok(())
+    }
+
     /// Where the weights of `side` lie that `state` shows: those that are looked back at, or the present ones.
     pub fn slot(&self, side: usize, state: &State) -> Option<Slot<'_>> {
         Some(slot(self.duel.as_ref()?, self.past.as_ref(), side, state.scrub))
@@ -157,7 +185,8 @@ impl Engine {
             None => true,
         };
         let at_work = |duel: &Duel| !duel.is_idle() || past.is_some_and(Past::is_preparing) || !drawn(duel);
-        self.is_preparing() || self.duel.as_ref().is_some_and(at_work)
+        let map = self.map.as_ref().is_some_and(RhoMap::is_running);
+        map || self.is_preparing() || self.duel.as_ref().is_some_and(at_work)
     }
 
     /// The kept step nearest to `step`.
@@ -211,6 +240,7 @@ impl Engine {
             + pictures
             + examples
             + self.past.as_ref().map_or(0, Past::gpu_bytes)
+            + self.map.as_ref().map_or(0, RhoMap::gpu_bytes)
     }
 
     /// Goes from what is trained to what `state` asks for, by the least that is needed.
@@ -256,7 +286,7 @@ impl Engine {
 
     fn build(&mut self, start: Start, change: Change, from: Option<Rc<Snapshot>>) {
         let (gpu, with) = (Rc::clone(&self.gpu), start.clone());
-        let before = self.duel.as_ref().map(|duel| duel.trainer().setup().clone());
+        let before = self.duel.as_ref().map(Duel::before);
         let twice = self.duel.as_ref().filter(|_| from.is_some()).and_then(|duel| duel.double_snapshot().cloned());
         let job = Job::new(async move { Duel::new(gpu, with, from, before, twice).await });
         self.next = Some(Next::Build { job, change, start });
@@ -290,6 +320,14 @@ impl Engine {
         if self.next.is_none() {
             self.apply(state);
         }
+        let mut budget = Duration::from_secs_f64(self.pace.budget);
+        if let Some(map) = &mut self.map {
+            // Both train on, each in half of the time.
+            budget = if map.is_running() { budget / 2 } else { budget };
+            if let Err(error) = map.tick(&self.render, &self.gpu, budget, theme) {
+                state.warn(format!("The map of rho and learning rate has stopped: {error}"));
+            }
+        }
         let Some(duel) = &mut self.duel else { return };
         // While another duel is prepared, from this one's state or anew, it rests: steps would be lost.
         let mut rests = self.next.is_some() || state.slow.is_some();
@@ -303,7 +341,7 @@ impl Engine {
             (false, false) => std::mem::take(&mut state.single_steps),
         };
         let fetch = self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
-        match duel.tick(steps, Duration::from_secs_f64(self.pace.budget), fetch) {
+        match duel.tick(steps, budget, fetch) {
             Ok(events) => {
                 if state.playing && !rests {
                     state.curves.pass(self.pace.seconds());

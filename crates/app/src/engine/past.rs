@@ -7,9 +7,9 @@ use lowland::{Error, Result};
 use std::rc::Rc;
 
 /// The bound on a GPU, which has memory of its own.
-const ON_GPU: u64 = 64 << 20;
+const ON_GPU: u64 = 64_000_000;
 /// The bound on a software adapter, whose memory is everybody's.
-const ON_CPU: u64 = 16 << 20;
+const ON_CPU: u64 = 16_000_000;
 
 /// The history of a duel, in preparation, there, or refused.
 #[derive(Debug)]

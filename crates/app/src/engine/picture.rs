@@ -1,13 +1,15 @@
 //! Textures that the engine draws into and egui shows.
 
 use egui::TextureId;
-use egui_wgpu::RenderState;
+use egui::mutex::RwLock;
+use egui_wgpu::{RenderState, Renderer};
+use std::sync::Arc;
 
-/// A texture known to egui.
-#[derive(Debug)]
+/// A texture known to egui, until it is dropped.
 pub struct Picture {
     texture: wgpu::Texture,
     id: TextureId,
+    renderer: Arc<RwLock<Renderer>>,
 }
 
 /// The format of pictures: their texels are sRGB values as egui takes them.
@@ -19,7 +21,7 @@ impl Picture {
         let texture = texture(render, label, size);
         let view = texture.create_view(&Default::default());
         let id = render.renderer.write().register_native_texture(&render.device, &view, wgpu::FilterMode::Linear);
-        Self { texture, id }
+        Self { texture, id, renderer: Arc::clone(&render.renderer) }
     }
 
     /// Makes it `size` pixels large; true where it is another, empty picture now.
@@ -47,6 +49,18 @@ impl Picture {
     /// Width and height in pixels.
     pub fn size(&self) -> [u32; 2] {
         [self.texture.width(), self.texture.height()]
+    }
+}
+
+impl Drop for Picture {
+    fn drop(&mut self) {
+        self.renderer.write().free_texture(&self.id);
+    }
+}
+
+impl std::fmt::Debug for Picture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Picture").field("id", &self.id).field("size", &self.size()).finish_non_exhaustive()
     }
 }
 

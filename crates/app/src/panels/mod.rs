@@ -7,9 +7,11 @@ mod fields;
 mod ground;
 mod icons;
 mod layers;
+mod map;
 mod messages;
 mod setting;
 mod status;
+mod table;
 mod top_bar;
 
 pub use controls::{controls_ui, narrow_controls_ui};
@@ -18,8 +20,10 @@ use examples::examples_ui;
 pub use fields::fields_ui;
 pub use ground::ground_ui;
 pub use layers::layers_ui;
+pub use map::map_ui;
 pub use messages::{drop_ui, messages_ui};
 pub use status::status_ui;
+pub use table::table_ui;
 pub use top_bar::{narrow_bar_ui, sentence_ui, thumb_bar_ui, top_bar_ui};
 
 use crate::command::Command;

@@ -18,7 +18,8 @@ pub struct Change {
 }
 
 impl Change {
-    /// The key of a training example that a person added or moved: its value is `[index, input, ..., class]`.
+    /// The key of a training point that a person changed: `[-1, x, y, class]` is one more, `[index, x, y, -1]` one that is
+    /// elsewhere now, `[index, 0, 0, -2]` one that is gone.
     pub const POINT: &'static str = "point";
 }
 

@@ -17,6 +17,8 @@ use scale::Scale;
 
 /// Height of a line of text between plots.
 const ROW: f32 = 27.0;
+/// Between a plot and the line of text above or below it.
+const APART: f32 = 7.0;
 /// The least height of a plot.
 const LEAST: f32 = 56.0;
 
@@ -25,16 +27,18 @@ pub fn curves_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let narrow = ui.ctx().content_rect().width() < tokens::NARROW;
     let room = if narrow { 360.0 } else { ui.available_height().min(900.0) };
     scene.card().show(ui, |ui| {
-        ui.set_width(ui.available_width());
+        // What stands above may have asked for more than there is.
+        let whole = ui.ctx().content_rect().width() - 2.0 * tokens::PAD - 20.0;
+        ui.set_width(ui.available_width().min(whole));
         ui.spacing_mut().item_spacing.y = 2.0;
         if narrow {
             ui.spacing_mut().interact_size.y = tokens::TOUCH;
         }
         let row = if narrow { tokens::TOUCH } else { ROW };
         let inner = (room - 22.0).max(LEAST);
-        let both = inner - 3.0 * row - BELOW - 10.0 >= 2.0 * LEAST;
+        let both = inner - 3.0 * row - BELOW - 3.0 * APART - 8.0 >= 2.0 * LEAST;
         let plots: &[usize] = if both { &[0, 1] } else { &[0] };
-        let height = (inner - (1 + plots.len()) as f32 * row - BELOW - 10.0) / plots.len() as f32;
+        let height = (inner - (1 + plots.len()) as f32 * row - BELOW - (2 * plots.len() - 1) as f32 * APART - 8.0) / plots.len() as f32;
         plots_ui(ui, scene, plots, height.max(24.0), row);
         ui.allocate_ui(vec2(ui.available_width(), row), |ui| footer_ui(ui, scene));
     });
@@ -61,22 +65,25 @@ fn plots_ui(ui: &mut Ui, scene: &mut Scene<'_>, places: &[usize], height: f32, r
     let mut heads = Vec::new();
     for (place, (plot, lines)) in places.iter().zip(lines) {
         heads.push(ui.allocate_exact_size(vec2(ui.available_width(), row), Sense::hover()).0);
-        let below = if place + 1 == places.len() { BELOW } else { 0.0 };
+        let below = if place + 1 == places.len() { BELOW } else { APART };
         let (rect, mut response) =
-            ui.allocate_exact_size(vec2(ui.available_width(), height + below + 4.0), Sense::click_and_drag());
+            ui.allocate_exact_size(vec2(ui.available_width(), height + below + APART), Sense::click_and_drag());
         let moment = scene.state.scrub.or(scene.engine.duel().map(|duel| duel.submitted())).unwrap_or(0);
         response.widget_info(|| WidgetInfo::slider(true, moment as f64, format!("Plot of {}", plot.title())));
         response = response.on_hover_cursor(egui::CursorIcon::ResizeHorizontal);
         let area = Rect::from_min_max(
-            rect.min + vec2(LEFT, 4.0),
+            rect.min + vec2(LEFT, APART),
             egui::pos2((rect.right() - RIGHT).max(rect.left() + LEFT + 20.0), rect.bottom() - below),
         );
-        let scale = Scale::new(plot.height(), scene.state.view.log_loss, values(&lines));
+        let values = values(&lines, plot.height() == Height::Share);
+        let scale = Scale::new(plot.height(), scene.state.view.log_loss, values);
         let chart = Chart { plot, area, lines, scale, axis: (axis, end), colors: scene.colors };
         charts.push((chart, response));
     }
-    let pointed = charts.iter().find_map(|(chart, response)| {
-        let at = response.hover_pos().or_else(|| response.interact_pointer_pos().filter(|_| response.dragged()))?;
+    // While a moment is chosen, its values are shown.
+    let chosen = charts.iter().any(|(_, response)| response.is_pointer_button_down_on());
+    let pointed = charts.iter().filter(|_| !chosen).find_map(|(chart, response)| {
+        let at = response.hover_pos()?;
         Some(chart.under(at.x)).filter(|x| (0.0..=end).contains(x))
     });
     let reference: Vec<Mean> = charts.first().map_or_else(Vec::new, |(chart, _)| longest(chart));
@@ -110,7 +117,7 @@ fn longest(chart: &Chart<'_>) -> Vec<Mean> {
     lines.max_by(|a, b| end(a).total_cmp(&end(b))).map_or_else(Vec::new, |line| line.raw.clone())
 }
 
-/// Pressing, dragging and arrow keys choose a moment; letting go beside the plot goes back to the present.
+/// Pressing, dragging and, with the focus, arrow keys choose a moment; letting go beside the plot goes back to the present.
 fn look_back(ui: &Ui, scene: &mut Scene<'_>, chart: &Chart<'_>, response: &Response, reference: &[Mean]) {
     let asked = scene.state.scrub;
     if response.is_pointer_button_down_on() || response.dragged() {
@@ -128,16 +135,15 @@ fn look_back(ui: &Ui, scene: &mut Scene<'_>, chart: &Chart<'_>, response: &Respo
     {
         scene.ask(Command::Scrub(None));
     }
-    if response.clicked() {
-        response.request_focus();
-    }
     if response.has_focus() {
         let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
-        let by = ui.input(|input| {
-            i64::from(input.key_pressed(Key::ArrowRight)) - i64::from(input.key_pressed(Key::ArrowLeft))
-        });
-        if by != 0 {
+        let by = ui.input(|input| i64::from(input.key_pressed(Key::ArrowRight)) - i64::from(input.key_pressed(Key::ArrowLeft)));
+        if ui.input(|input| input.key_pressed(Key::End)) {
+            scene.ask(Command::Scrub(None));
+        } else if ui.input(|input| input.key_pressed(Key::Home)) {
+            scene.ask(Command::Scrub(Some(0)));
+        } else if by != 0 {
             let now = asked.map_or(reference.len(), |step| reference.partition_point(|mean| mean.step < step));
             let next = now.saturating_add_signed(by as isize);
             scene.ask(Command::Scrub(reference.get(next).map(|mean| mean.step)));
@@ -173,10 +179,12 @@ fn lines(scene: &Scene<'_>, plot: Plot) -> Vec<Line> {
     lines
 }
 
-/// Everything that the height should show.
-fn values(lines: &[Line]) -> Vec<f32> {
+/// Everything that the height should show; of accuracies not that of the untrained network, once there are some others.
+fn values(lines: &[Line], accuracies: bool) -> Vec<f32> {
     let of = |line: &Line| -> Vec<f32> {
-        line.shown.iter().chain(&line.raw).flat_map(|mean| [mean.value - mean.half, mean.value + mean.half]).collect()
+        let skipped = if accuracies && line.raw.len() > 4 { 1 } else { 0 };
+        let means = line.shown.iter().skip(skipped).chain(line.raw.iter().skip(skipped));
+        means.flat_map(|mean| [mean.value - mean.half, mean.value + mean.half]).collect()
     };
     lines.iter().flat_map(of).collect()
 }
@@ -184,7 +192,7 @@ fn values(lines: &[Line]) -> Vec<f32> {
 /// What is plotted, and its values: under the pointer, at the step that is looked back at, or now.
 fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>, place: usize, chart: &Chart<'_>, pointed: Option<f64>) {
     let plot = chart.plot;
-    let title = RichText::new(plot.title()).size(14.0).strong();
+    let title = tokens::strong(plot.title()).size(14.0);
     let menu = ui.menu_button(title, |ui| {
         for other in Plot::ALL {
             let there = !other.needs_noise() || has_noise(scene);
@@ -205,7 +213,7 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>, place: usize, chart: &Chart<'_>, 
             None => line.shown.last().map(|mean| mean.value),
         };
         let value = value.map_or_else(|| "-".to_owned(), |value| plot.value(value));
-        ui.label(RichText::new(value).size(tokens::BODY).strong().color(line.color));
+        ui.label(tokens::strong(value).size(tokens::BODY).color(line.color));
     }
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         if place == 0 {
@@ -266,13 +274,14 @@ fn footer_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let small = |text: String| RichText::new(text).size(tokens::SMALL).color(scene.colors.quiet);
     ui.horizontal_centered(|ui| {
         if let Some(score) = score(scene) {
-            ui.label(small(score)).on_hover_text("By the last test accuracy, seed by seed");
+            ui.label(small(score)).on_hover_text(
+                "By the last test accuracy, seed by seed. Bands are the mean over seeds and its 95 % interval (Student's t).",
+            );
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let Some(step) = scene.state.scrub else {
-                if let Some(line) = kept(scene) {
-                    let help =
-                        "Drag on a plot to look back: boundaries, surface and figures are then those of that step";
+                if let Some(line) = kept(ui, scene) {
+                    let help = "Drag on a plot to look back: boundaries, surface and figures are then those of that step";
                     ui.label(small(line)).on_hover_text(help);
                 }
                 return;
@@ -288,13 +297,17 @@ fn footer_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 }
 
 /// How much of the training is kept to look back at.
-fn kept(scene: &Scene<'_>) -> Option<String> {
+fn kept(ui: &Ui, scene: &Scene<'_>) -> Option<String> {
     let past = scene.engine.past()?;
     let Some(history) = past.history() else {
         return past.refused().map(|_| "no history: it would be too large".into());
     };
     let (moments, bytes) = (history.entries().len(), text::bytes(history.bytes()));
-    Some(format!("history: {moments} moments, {bytes} of at most {}", text::bytes(history.max_bytes())))
+    let bound = text::bytes(history.max_bytes());
+    Some(match ui.available_width() < 230.0 {
+        true => format!("{bytes} of at most {bound}"),
+        false => format!("history: {moments} moments, {bytes} of at most {bound}"),
+    })
 }
 
 /// "SAM ahead in 7 of 8 seeds".
@@ -313,7 +326,7 @@ fn score(scene: &Scene<'_>) -> Option<String> {
     let ties = if score.ties > 0 { format!(", {} alike", score.ties) } else { String::new() };
     let behind = seeds - score.ahead - score.ties;
     Some(match score.ahead >= behind {
-        true => format!("{right} ahead in {} of {seeds} seeds{ties}; bands: mean and its 95 % interval", score.ahead),
-        false => format!("{left} ahead in {behind} of {seeds} seeds{ties}; bands: mean and its 95 % interval"),
+        true => format!("{right} ahead in {} of {seeds} seeds{ties}", score.ahead),
+        false => format!("{left} ahead in {behind} of {seeds} seeds{ties}"),
     })
 }

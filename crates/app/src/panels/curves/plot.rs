@@ -91,7 +91,7 @@ impl Chart<'_> {
             self.band(&inside, line);
             for seed in &line.seeds {
                 let stroke = Stroke::new(1.0, line.color.gamma_multiply(0.3));
-                self.segments(seed).into_iter().for_each(|points| drop(inside.add(Shape::line(points, stroke))));
+                inside.extend(self.segments(seed).into_iter().map(|points| Shape::line(points, stroke)));
             }
         }
         for line in &self.lines {
@@ -130,13 +130,13 @@ impl Chart<'_> {
         let same = line.raw.len() == line.shown.len() && line.raw.iter().zip(&line.shown).all(|(a, b)| a == b);
         if !same {
             let stroke = Stroke::new(1.0, line.color.gamma_multiply(0.35));
-            self.segments(&line.raw).into_iter().for_each(|points| drop(painter.add(Shape::line(points, stroke))));
+            painter.extend(self.segments(&line.raw).into_iter().map(|points| Shape::line(points, stroke)));
         }
         for points in self.segments(&line.shown) {
             let stroke = Stroke::new(width, color);
             match line.side {
                 0 => painter.extend(Shape::dashed_line(&points, stroke, 7.0, 4.0)),
-                1 => drop(painter.add(Shape::line(points, stroke))),
+                1 => painter.extend([Shape::line(points, stroke)]),
                 _ => painter.extend(Shape::dashed_line(&points, stroke, 2.0, 3.0)),
             }
         }
@@ -201,7 +201,12 @@ impl Chart<'_> {
             let color = if line.strong { line.color } else { line.color.gamma_multiply(0.8) };
             let size = if line.strong { 12.0 } else { tokens::SMALL };
             let place = pos2(at.x + 8.0, y - over);
-            painter.text(place, Align2::LEFT_CENTER, &line.label, FontId::proportional(size), color);
+            let font = if line.strong { tokens::strong_font(size) } else { FontId::proportional(size) };
+            let text = painter.layout_no_wrap(line.label.clone(), font, color);
+            let rect = Align2::LEFT_CENTER.anchor_size(place, text.size());
+            // Other curves may pass behind it.
+            painter.rect_filled(rect.shrink2(vec2(0.0, 2.0)), 2.0, self.colors.card.gamma_multiply(0.7));
+            painter.galley(rect.min, text, color);
         }
     }
 
@@ -248,13 +253,14 @@ impl Chart<'_> {
 
 /// A side's mark: circle, triangle, square.
 pub fn mark(painter: &Painter, side: usize, at: Pos2, radius: f32, color: Color32) {
-    match side {
-        0 => drop(painter.circle_filled(at, radius, color)),
+    let r = 1.25 * radius;
+    let shape = match side {
+        0 => Shape::circle_filled(at, radius, color),
         1 => {
-            let r = 1.25 * radius;
             let corners = [vec2(0.0, -r), vec2(0.87 * r, 0.6 * r), vec2(-0.87 * r, 0.6 * r)].map(|corner| at + corner);
-            painter.add(Shape::convex_polygon(corners.to_vec(), color, Stroke::NONE));
+            Shape::convex_polygon(corners.to_vec(), color, Stroke::NONE)
         }
-        _ => drop(painter.rect_filled(Rect::from_center_size(at, vec2(1.7, 1.7) * radius), 1.0, color)),
-    }
+        _ => Shape::rect_filled(Rect::from_center_size(at, vec2(1.4, 1.4) * r), 1.0, color),
+    };
+    painter.add(shape);
 }

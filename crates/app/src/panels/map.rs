@@ -1,0 +1,171 @@
+//! The map of rho and learning rate: small multiples, each a training; a click takes its settings over.
+
+use super::Scene;
+use crate::command::Command;
+use crate::engine::{Cell, RhoMap, SIDE};
+use crate::state::Layer;
+use crate::{text, tokens};
+use egui::{Align2, Color32, FontId, ProgressBar, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+use lowland::train::Trouble;
+
+/// Steps of a cell that are offered.
+const STEPS: [u64; 3] = [300, 1000, 3000];
+/// Room for what stands left of the rows.
+const LEFT: f32 = 54.0;
+/// Height of the strip with a cell's number.
+const STRIP: f32 = 20.0;
+
+/// Draws the map, if it is open.
+pub fn map_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    if !scene.state.shows(Layer::Map) {
+        return;
+    }
+    let mut open = true;
+    let room = ui.ctx().content_rect();
+    egui::Window::new("Map of rho and learning rate")
+        .open(&mut open)
+        .frame(scene.card())
+        .collapsible(false)
+        .resizable(false)
+        .default_pos(room.center() - vec2(0.5 * room.width().min(620.0), 0.42 * room.height()))
+        .max_width(room.width() - 2.0 * tokens::PAD)
+        .show(ui.ctx(), |ui| {
+            ui.set_width((room.width() - 4.0 * tokens::PAD).min(600.0));
+            content_ui(ui, scene);
+        });
+    if !open {
+        scene.ask(Command::Layer(Layer::Map));
+    }
+}
+
+fn content_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    let sentence = "Each cell is a training of its own: same network, same start, same batches, another rho and learning rate. \
+                    The number is its test accuracy; a click takes both settings over.";
+    ui.label(RichText::new(sentence).color(scene.colors.quiet));
+    let map = scene.engine.map();
+    ui.horizontal_wrapped(|ui| {
+        match map.filter(|map| map.is_running()) {
+            Some(map) => {
+                if ui.button("Stop").clicked() {
+                    scene.ask(Command::TrainMap(None));
+                }
+                let line = format!("{} of {} steps", text::count((map.progress() * map.steps() as f32) as u64), text::count(map.steps()));
+                ui.add(ProgressBar::new(map.progress()).desired_width(220.0).text(line));
+            }
+            None => {
+                ui.label(if map.is_some() { "Again, with" } else { "Train all cells for" });
+                for steps in STEPS {
+                    if ui.button(format!("{} steps", text::count(steps))).clicked() {
+                        scene.ask(Command::TrainMap(Some(steps)));
+                    }
+                }
+            }
+        }
+    });
+    let Some(map) = map else { return };
+    if let Some(line) = other_race(scene, map) {
+        ui.label(RichText::new(line).color(scene.colors.warning));
+    }
+    cells_ui(ui, scene, map);
+}
+
+/// What differs from the present race, where a cell's settings would not do the same there.
+fn other_race(scene: &Scene<'_>, map: &RhoMap) -> Option<&'static str> {
+    let (now, of) = (&scene.state.config, map.config());
+    let same = lowland::config::Config { rho: now.rho, lr: now.lr, ..of.clone() } == *now;
+    (!same).then_some("This map is of another race: the settings have changed since.")
+}
+
+fn cells_ui(ui: &mut Ui, scene: &mut Scene<'_>, map: &RhoMap) {
+    let quiet = scene.colors.quiet;
+    let width = ((ui.available_width() - LEFT) / SIDE as f32).floor();
+    let picture = map.picture(0).map_or(0.0, |_| ((width - 6.0) * 0.8).min(90.0));
+    let height = picture + STRIP + 6.0;
+    let (rect, _) = ui.allocate_exact_size(vec2(LEFT + width * SIDE as f32, height * SIDE as f32 + 34.0), Sense::hover());
+    let font = FontId::proportional(tokens::SMALL);
+    let corner = rect.min + vec2(LEFT, 0.0);
+    let accuracies = map.cells().iter().filter_map(|cell| cell.accuracy.filter(|accuracy| accuracy.is_finite()));
+    let range = accuracies.fold([1.0f32, 0.0], |[low, high], a| [low.min(a), high.max(a)]);
+    for (i, cell) in map.cells().iter().enumerate() {
+        let (row, column) = (i / SIDE, i % SIDE);
+        let at = corner + vec2(column as f32 * width, row as f32 * height);
+        let place = Rect::from_min_size(at, vec2(width, height)).shrink(3.0);
+        if column == 0 {
+            let name = if cell.rho == 0.0 { "0 · SGD".to_owned() } else { cell.rho.to_string() };
+            ui.painter().text(pos2(at.x - 6.0, place.center().y), Align2::RIGHT_CENTER, name, font.clone(), quiet);
+        }
+        if row == SIDE - 1 {
+            let under = pos2(place.center().x, rect.bottom() - 33.0);
+            ui.painter().text(under, Align2::CENTER_TOP, cell.lr, font.clone(), quiet);
+        }
+        cell_ui(ui, scene, map, i, place, range);
+    }
+    let painter = ui.painter();
+    painter.text(rect.min, Align2::LEFT_TOP, "rho", font.clone(), scene.colors.ink);
+    let under = pos2(corner.x + 0.5 * width * SIDE as f32, rect.bottom());
+    painter.text(under, Align2::CENTER_BOTTOM, "learning rate", font, scene.colors.ink);
+}
+
+fn cell_ui(ui: &mut Ui, scene: &mut Scene<'_>, map: &RhoMap, i: usize, place: Rect, [low, high]: [f32; 2]) {
+    let Some(cell) = map.cells().get(i) else { return };
+    let c = scene.colors;
+    let response = ui.interact(place, ui.scope_id().with(("cell", i)), Sense::click());
+    let (value, spoken) = (value(cell), spoken(cell));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &spoken));
+    let share = cell.accuracy.map_or(0.0, |a| ((a - low) / (high - low).max(0.01)).clamp(0.0, 1.0));
+    let (fill, ink) = match (cell.trouble, cell.accuracy) {
+        (Some(_), _) => (c.control, c.warning),
+        (None, None) => (c.control, c.quiet),
+        (None, Some(_)) => (mixed(c.control, c.action, share), if share > 0.45 { c.on_action } else { c.ink }),
+    };
+    let strip = Rect::from_min_max(pos2(place.left(), place.bottom() - STRIP), place.max);
+    let painter = ui.painter();
+    painter.rect_filled(strip, 2.0, fill);
+    if let Some(picture) = map.picture(i) {
+        let all = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+        let above = Rect::from_min_max(place.min, pos2(place.right(), strip.top()));
+        painter.image(picture.id(), above, all, Color32::WHITE);
+    }
+    let size = if place.width() < 62.0 { tokens::SMALL } else { tokens::BODY };
+    painter.text(strip.center(), Align2::CENTER_CENTER, value, FontId::proportional(size), ink);
+    let config = &scene.state.config;
+    let present = config.rho == Some(cell.rho) && config.lr == Some(cell.lr);
+    let edge = match () {
+        () if response.has_focus() || response.hovered() => Some(Stroke::new(2.0, c.ink)),
+        () if present => Some(Stroke::new(2.0, c.right)),
+        () => None,
+    };
+    if let Some(edge) = edge {
+        painter.rect_stroke(place, 3.0, edge, StrokeKind::Outside);
+    }
+    if response.on_hover_text(&spoken).clicked() {
+        scene.ask(Command::Set("rho".into(), cell.rho.to_string()));
+        scene.ask(Command::Set("lr".into(), cell.lr.to_string()));
+    }
+}
+
+fn mixed(from: Color32, to: Color32, share: f32) -> Color32 {
+    from.lerp_to_gamma(to, share)
+}
+
+/// What stands in a cell.
+fn value(cell: &Cell) -> String {
+    match (cell.trouble, cell.accuracy) {
+        (Some(Trouble::Diverged), _) => "diverged".to_owned(),
+        (Some(Trouble::Collapsed), _) => "collapsed".to_owned(),
+        (None, Some(accuracy)) => text::percent(accuracy),
+        (None, None) => "...".to_owned(),
+    }
+}
+
+/// A cell in words.
+fn spoken(cell: &Cell) -> String {
+    let rho = if cell.rho == 0.0 { "rho 0 (SGD)".to_owned() } else { format!("rho {}", cell.rho) };
+    let accuracy = cell.accuracy.map_or_else(|| "not measured yet".to_owned(), text::percent);
+    let trouble = match cell.trouble {
+        Some(Trouble::Diverged) => ", diverged: its loss is no longer a number",
+        Some(Trouble::Collapsed) => ", collapsed: the same answer for every example",
+        None => "",
+    };
+    format!("{rho}, learning rate {}: {accuracy} at step {}{trouble}", cell.lr, text::count(cell.step))
+}

@@ -190,12 +190,10 @@ fn wide_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let line = Stroke::new(1.0, scene.colors.edge);
     let whole = ui.max_rect().expand2(vec2(tokens::PAD, 0.0));
     ui.painter().hline(whole.x_range(), below.top(), line);
-    let mut below = column(ui, below.with_min_y(below.top() + tokens::GAP));
-    panels::controls_ui(&mut below, scene);
-    let status = below.max_rect();
+    panels::controls_ui(&mut column(ui, below.with_min_y(below.top() + tokens::GAP)), scene);
     let mut corner = ui.new_child(
         UiBuilder::new()
-            .max_rect(status.with_min_y(status.bottom() - 16.0).with_min_x(status.left() + 240.0))
+            .max_rect(below.with_min_y(below.bottom() - 16.0).with_min_x(below.left() + 240.0))
             .layout(Layout::right_to_left(Align::Center)),
     );
     panels::status_ui(&mut corner, scene);

@@ -277,9 +277,10 @@ impl Duel {
             }
             self.fetched = Some(Instant::now());
         }
-        let ahead = self.double.as_ref().map_or(u64::MAX, |double| {
-            (double.submitted() / 2 + MOST_AHEAD).saturating_sub(self.trainer.submitted())
-        });
+        let ahead = self
+            .double
+            .as_ref()
+            .map_or(u64::MAX, |double| (double.submitted() / 2 + MOST_AHEAD).saturating_sub(self.trainer.submitted()));
         self.trainer.allow(steps.min(ahead));
         if self.timed.is_none_or(|last| last.elapsed() > TIMED_EVERY) {
             self.trainer.profile(&self.gpu);

@@ -42,12 +42,17 @@ pub fn main() -> ExitCode {
             .with_inner_size([1280.0, 800.0])
             .with_min_inner_size([360.0, 480.0])
             .with_icon(window::icon()),
-        wgpu_options: WgpuConfiguration { wgpu_setup: window::setup(matches.get_one("adapter").cloned()), ..Default::default() },
+        wgpu_options: WgpuConfiguration {
+            wgpu_setup: window::setup(matches.get_one("adapter").cloned()),
+            ..Default::default()
+        },
         ..Default::default()
     };
     match eframe::run_native("lowland", options, Box::new(create)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(eframe::Error::Wgpu(error)) => refuse(format!("no window could be drawn: {error}. `lowland doctor` says what is missing.")),
+        Err(eframe::Error::Wgpu(error)) => {
+            refuse(format!("no window could be drawn: {error}. `lowland doctor` says what is missing."))
+        }
         Err(error) => {
             eprintln!("lowland-app: {error}. Start it again; it offers to go on where it stood.");
             ExitCode::FAILURE
@@ -130,7 +135,9 @@ impl Shell {
         }
         let window = egui::Window::new("Go on where it stopped?").collapsible(false).resizable(false);
         window.anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0]).show(context, |ui| {
-            ui.label("Lowland ended last time without being closed. What was trained until a few seconds before is kept.");
+            ui.label(
+                "Lowland ended last time without being closed. What was trained until a few seconds before is kept.",
+            );
             ui.horizontal(|ui| {
                 if ui.button("Go on").clicked() {
                     let start = Start { snapshot: self.left.take(), ..Start::default() };
@@ -157,7 +164,8 @@ impl Shell {
             .show();
         let mut code = 1;
         if answer == rfd::MessageDialogResult::Yes {
-            let again = std::env::current_exe().and_then(|program| std::process::Command::new(program).arg("--go-on").spawn());
+            let again =
+                std::env::current_exe().and_then(|program| std::process::Command::new(program).arg("--go-on").spawn());
             code = i32::from(again.is_err());
         }
         std::process::exit(code)

@@ -34,7 +34,8 @@ pub fn icon() -> egui::IconData {
     for pixel in 0..SIDE * SIDE {
         let (x, y) = ((pixel % SIDE) as f32 / 32.0 - 1.0, (pixel / SIDE) as f32 / 32.0 - 1.0);
         // Distance to a parabola, by its slope.
-        let far = |width: f32| (y - 0.6 + 1.3 * (x / width).powi(2)).abs() / (1.0 + (2.6 * x / width.powi(2)).powi(2)).sqrt();
+        let far =
+            |width: f32| (y - 0.6 + 1.3 * (x / width).powi(2)).abs() / (1.0 + (2.6 * x / width.powi(2)).powi(2)).sqrt();
         let color = match () {
             () if far(0.3) < 0.09 && y > -0.7 => [0xf5, 0xa0, 0x3a, 0xff],
             () if far(0.9) < 0.09 => [0x58, 0xb4, 0xf2, 0xff],

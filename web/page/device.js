@@ -22,7 +22,12 @@ export async function examine() {
 
 const listeners = new Set();
 
-// Calls `listener(reason, message)` when a device that the page uses is lost.
+let opened = 0;
+
+// How many devices have been opened.
+export const devicesOpened = () => opened;
+
+// Calls `listener(number, reason, message)` when a device is lost: the first that was opened is number 0.
 export function onDeviceLost(listener) {
   listeners.add(listener);
 }
@@ -38,10 +43,12 @@ export function watchDevices() {
   const request = GPUAdapter.prototype.requestDevice;
   GPUAdapter.prototype.requestDevice = async function (...args) {
     const device = await request.apply(this, args);
+    const number = opened;
+    opened += 1;
     if (keep) devices.add(device);
     device.lost.then(({ reason, message }) => {
       devices.delete(device);
-      for (const listener of listeners) listener(reason, message);
+      for (const listener of listeners) listener(number, reason, message);
     });
     return device;
   };

@@ -1,5 +1,5 @@
 // Everything around the canvas: loading, `window.lowland`, the table of numbers, files, the link, lost devices, panics.
-import { devices, onDeviceLost } from "./device.js";
+import { devices, devicesOpened, onDeviceLost } from "./device.js";
 
 const byId = (id) => document.getElementById(id);
 const [stage, progress, progressText, progressBar] = ["stage", "progress", "progress-text", "progress-bar"].map(byId);
@@ -9,7 +9,8 @@ const SESSION_KEY = "lowland-snapshot";
 let page = null; // the app, in wasm
 let adapter = null;
 let snapshot = null; // what a new device goes on from
-let expected = false; // a device is being given back on purpose
+let reopening = false; // a device was lost, and another is on its way
+let firstDevice = 0; // of those that the app of now uses
 let ended = false; // the module panicked
 let memory = null; // the module's
 
@@ -30,11 +31,13 @@ export async function run(found) {
   // Only who trains on them waits for the images.
   if (location.hash.includes("fashion-sample")) await provided;
   await open();
+  rest();
   opened();
   onDeviceLost(lost);
   listen();
-  setInterval(() => !ended && tell(), 1000);
-  setInterval(() => !ended && keep(), SNAPSHOT_EVERY_MS);
+  setInterval(() => running() && tell(), 1000);
+  setInterval(() => running() && showLink(), 500);
+  setInterval(() => running() && keep(), SNAPSHOT_EVERY_MS);
 }
 
 // The images that ship with the project, half as large as all the rest: on their way beside the module.
@@ -83,71 +86,113 @@ async function open() {
   canvas.removeAttribute("style");
   canvas.classList.remove("shown");
   old.replaceWith(canvas);
-  await page.start(canvas, location.hash.slice(1), adapter.software, snapshot ?? undefined);
-  page.hide?.(document.hidden);
+  firstDevice = devicesOpened();
+  await page.start(canvas, location.href.split("#")[0], location.hash.slice(1), adapter.software, snapshot ?? undefined);
   progress.hidden = true;
   requestAnimationFrame(() => canvas.classList.add("shown"));
   // Keys act at once, unless a person is reading elsewhere.
   if (document.activeElement === document.body) canvas.focus({ preventScroll: true });
 }
 
+const running = () => page && !ended && !reopening;
+
 // --- window.lowland -------------------------------------------------------------------------------------------------
 
+const text = (argument) => (argument === undefined || argument === null ? "" : typeof argument === "object" ? JSON.stringify(argument) : String(argument));
+
 export function publish() {
-  const alive = () => {
-    if (!page || ended) throw new Error("the app is not running: wait for lowland.ready");
+  const app = () => {
+    if (!running()) throw new Error("the app is not running: wait for lowland.ready");
     return page;
   };
   const lowland = {
     ready,
-    state: () => JSON.parse(alive().state()),
-    config: () => JSON.parse(alive().config()),
-    command: (name, argument) => alive().command(String(name), argument === undefined || argument === null ? "" : typeof argument === "object" ? JSON.stringify(argument) : String(argument)),
-    export: (kind) => alive().export(String(kind)),
+    state: () => JSON.parse(app().state()),
+    config: () => JSON.parse(app().config()),
+    command: (name, argument) => app().command(String(name), text(argument)),
+    export: (kind) => (kind === "png" ? picture() : (app().export(String(kind)) ?? later(() => app().export(String(kind))))),
   };
   if (new URLSearchParams(location.search).has("test")) {
     lowland.test = {
       loseDevice: () => devices.forEach((device) => device.destroy()),
       snapshot: () => (keep(), snapshot?.length ?? 0),
-      panic: () => alive().panic(),
+      panic: () => app().panic(),
       memory: () => memory.buffer.byteLength,
     };
   }
   window.lowland = Object.freeze(lowland);
 }
 
+// What is on the canvas, as bytes of a PNG file.
+function picture() {
+  const data = byId("canvas").toDataURL("image/png");
+  return Uint8Array.from(atob(data.slice(data.indexOf(",") + 1)), (c) => c.charCodeAt(0));
+}
+
+// What `make` gives once it gives something: files that are fetched from the device take a few frames, so there the bytes
+// come as a promise.
+async function later(make) {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const made = make();
+    if (made !== undefined) return made;
+  }
+}
+
 // --- what the app asks of the page, and what people do to it -----------------------------------------------------------
 
+let shownLink = null;
+let restedFor = false; // training rests because nobody sees it
+
 function listen() {
-  document.addEventListener("visibilitychange", () => !ended && page.hide?.(document.hidden));
-  addEventListener("hashchange", () => !ended && page.link?.(location.hash.slice(1)));
-  addEventListener("pagehide", () => !ended && keep());
+  document.addEventListener("visibilitychange", () => running() && rest());
+  addEventListener("hashchange", () => {
+    const hash = location.hash.slice(1);
+    if (running() && hash !== shownLink) page.follow(hash);
+  });
+  addEventListener("pagehide", () => running() && keep());
   const file = byId("file");
   file.addEventListener("change", async () => {
     for (const chosen of file.files) await openFile(chosen);
     file.value = "";
   });
-  // The app's own frames find dropped files; what misses the canvas must not replace the page.
+  // The app finds what is dropped on its canvas; what misses it must not replace the page.
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", async (event) => {
     if (event.target instanceof HTMLCanvasElement) return;
     event.preventDefault();
     for (const dropped of event.dataTransfer.files) await openFile(dropped);
   });
-  // A click on the canvas may ask for a file or a download; both want to happen soon after it.
+  // In the frame after the click that asked for it: browsers open a file dialog only soon after one.
   const frame = () => {
     if (ended) return;
-    if (page.take_file_request?.()) file.click();
-    for (let next = page.take_download?.(); next; next = page.take_download()) download(next[0], next[1]);
-    const link = page.take_link?.();
-    if (link !== undefined) history.replaceState(null, "", `#${link}`);
+    for (const wish of running() ? page.take_wishes() : []) wish ? download(...wish) : file.click();
     requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
 }
 
+// Hidden, training rests; seen again, it goes on if it was not paused before.
+function rest() {
+  if (document.hidden && !JSON.parse(page.state()).paused) {
+    restedFor = true;
+    page.command("pause", "");
+  } else if (!document.hidden && restedFor) {
+    restedFor = false;
+    page.command("play", "");
+  }
+}
+
+function showLink() {
+  if (document.hidden) return;
+  const link = page.link();
+  if (link === shownLink) return;
+  shownLink = link;
+  history.replaceState(null, "", `#${link}`);
+}
+
 async function openFile(file) {
-  page.open?.(file.name, new Uint8Array(await file.arrayBuffer()));
+  if (running()) page.open(file.name, new Uint8Array(await file.arrayBuffer()));
 }
 
 function download(name, bytes) {
@@ -193,7 +238,7 @@ function tell() {
 // --- what survives ---------------------------------------------------------------------------------------------------
 
 function keep() {
-  snapshot = page.snapshot?.() ?? snapshot;
+  snapshot = page.snapshot() ?? snapshot;
 }
 
 // A page that panicked leaves what it had for the one that is loaded next.
@@ -217,9 +262,10 @@ function remember() {
   }
 }
 
-async function lost(reason, message) {
-  if (expected || ended) return;
-  expected = true;
+async function lost(number, reason, message) {
+  // Those of the app before are given back late.
+  if (number < firstDevice || reopening || ended) return;
+  reopening = true;
   notice("The graphics device was lost. Opening it again…", message || reason);
   byId("notice-go-on").hidden = byId("notice-afresh").hidden = true;
   for (let wait = 250; ; wait = Math.min(2 * wait, 8000)) {
@@ -233,7 +279,8 @@ async function lost(reason, message) {
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
-  expected = false;
+  reopening = false;
+  rest();
   notice("The graphics device was lost. Training went on from the last snapshot.");
   setTimeout(() => !ended && (byId("notice").hidden = true), 6000);
 }

@@ -3,14 +3,13 @@
 #![cfg(target_family = "wasm")]
 
 mod bench;
-mod remote;
 
 pub use bench::Bench;
 
 use eframe::egui_wgpu::{WgpuConfiguration, WgpuSetup};
 use eframe::wasm_bindgen::{self, prelude::*};
 use lowland::gpu::Gpu;
-use lowland_app::{App, Start};
+use lowland_app::{App, Start, Wish};
 use std::cell::RefMut;
 use std::sync::Arc;
 use web_sys::HtmlCanvasElement;
@@ -50,13 +49,14 @@ impl Page {
     }
 
     /// Draws on `canvas` and trains what `hash`, the URL's part after `#`, asks for; or goes on from what `snapshot` keeps.
-    /// `software` says that the adapter computes on the CPU, which wgpu cannot tell in a browser.
+    /// `address` is the URL before `#`, for links. `software` says that the adapter computes on the CPU, which wgpu cannot tell in a browser.
     ///
     /// # Errors
     /// What the browser says where it gives no device.
     pub async fn start(
         &self,
         canvas: HtmlCanvasElement,
+        address: String,
         hash: String,
         software: bool,
         snapshot: Option<Vec<u8>>,
@@ -66,7 +66,7 @@ impl Page {
             setup.device_descriptor = Arc::new(Gpu::device_descriptor);
         }
         let options = eframe::WebOptions { wgpu_options, dithering: !software, ..Default::default() };
-        let start = Start { link: hash, software: Some(software) };
+        let start = Start { link: hash, software: Some(software), snapshot, address };
         let create = move |context: &eframe::CreationContext<'_>| {
             let render = context.wgpu_render_state.clone().ok_or("the browser gave no device")?;
             let app = App::new(&context.egui_ctx, render, start);
@@ -85,12 +85,12 @@ impl Page {
     /// # Errors
     /// Where no app runs, here and below.
     pub fn state(&self) -> Result<String, JsError> {
-        Ok(remote::state_json(&*self.app()?))
+        Ok(self.app()?.state_json())
     }
 
     /// The configuration, as JSON.
     pub fn config(&self) -> Result<String, JsError> {
-        Ok(serde_json::Value::Object(self.app()?.state().config.to_object()).to_string())
+        Ok(self.app()?.config_json())
     }
 
     /// Does what menu and keys do.
@@ -99,6 +99,48 @@ impl Page {
     /// An unknown command, with the list of those that there are, or an argument that cannot be used.
     pub fn command(&self, name: &str, argument: &str) -> Result<(), JsError> {
         self.app()?.command(name, argument).map_err(|message| JsError::new(&message))
+    }
+
+    /// The bytes of a file of this kind, or nothing while it is being made: ask again after a frame.
+    ///
+    /// # Errors
+    /// A kind that there is not.
+    pub fn export(&self, kind: &str) -> Result<Option<Vec<u8>>, JsError> {
+        self.app()?.export(kind).map_err(|message| JsError::new(&message))
+    }
+
+    /// Opens a file that a person chose.
+    pub fn open(&self, name: &str, bytes: Vec<u8>) -> Result<(), JsError> {
+        self.app()?.open(name, bytes);
+        Ok(())
+    }
+
+    /// The URL's hash that holds what is trained and shown.
+    pub fn link(&self) -> Result<String, JsError> {
+        Ok(self.app()?.link())
+    }
+
+    /// Goes where a hash points that somebody typed.
+    pub fn follow(&self, hash: &str) -> Result<(), JsError> {
+        self.app()?.open_link(hash);
+        Ok(())
+    }
+
+    /// What the app wishes since it was asked last: a file to be saved as `[name, bytes]`, or `null` for a file to be chosen.
+    pub fn take_wishes(&self) -> Result<js_sys::Array, JsError> {
+        let wish = |wish| match wish {
+            Wish::Save { name, bytes } => {
+                let bytes = js_sys::Uint8Array::from(bytes.as_slice());
+                [JsValue::from(name), bytes.into()].into_iter().collect::<js_sys::Array>().into()
+            }
+            Wish::Open => JsValue::NULL,
+        };
+        Ok(self.app()?.take_wishes().into_iter().map(wish).collect())
+    }
+
+    /// What [`Page::start`] goes on from, as of the last few seconds.
+    pub fn snapshot(&self) -> Result<Option<Vec<u8>>, JsError> {
+        Ok(self.app()?.snapshot())
     }
 
     /// Panics, for the test of what the page shows then.

@@ -113,6 +113,7 @@ impl App {
         }
         self.tick_files();
         self.state.expire();
+        self.engine.look(self.ground_pixels);
         self.engine.tick(&mut self.state, theme);
         self.draw(ui, theme);
         if self.state.playing || self.engine.has_work(&self.state) || self.state.slow.is_some() {
@@ -163,6 +164,7 @@ impl App {
         }
         panels::table_ui(&mut ui, &mut scene);
         panels::map_ui(&mut ui, &mut scene);
+        panels::runs_ui(&mut ui, &mut scene);
         panels::layers_ui(&mut ui, &mut scene);
         panels::messages_ui(&mut ui, &mut scene);
         if ui.input(|input| !input.raw.hovered_files.is_empty()) {

@@ -177,7 +177,7 @@ fn open_checkpoint(state: &mut State, name: &str, bytes: Vec<u8>) -> Result<(), 
 }
 
 /// A configuration of one lane as one that the app trains: against plain SGD, or SGD against SAM.
-fn duel(config: Config) -> Result<Config, String> {
+pub fn duel(config: Config) -> Result<Config, String> {
     let lanes = config.lanes(Command::Compare).map_err(|e| e.to_string())?;
     if lanes.len() > 1 {
         return Ok(config);

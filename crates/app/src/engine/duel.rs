@@ -99,7 +99,19 @@ impl Duel {
         };
         let sides = sides.into_iter().chain(double.as_ref().and_then(|double| third(&trainer, double))).collect();
         let (data, model) = (Rc::new(data), Rc::new(model));
-        Ok(Self { gpu, start, data, model, trainer, double, double_snapshot: None, sides, timings: Vec::new(), timed: None, fetched: None })
+        Ok(Self {
+            gpu,
+            start,
+            data,
+            model,
+            trainer,
+            double,
+            double_snapshot: None,
+            sides,
+            timings: Vec::new(),
+            timed: None,
+            fetched: None,
+        })
     }
 
     /// What it was made from.
@@ -234,9 +246,10 @@ impl Duel {
             }
             self.fetched = Some(Instant::now());
         }
-        let ahead = self.double.as_ref().map_or(u64::MAX, |double| {
-            (double.submitted() / 2 + MOST_AHEAD).saturating_sub(self.trainer.submitted())
-        });
+        let ahead = self
+            .double
+            .as_ref()
+            .map_or(u64::MAX, |double| (double.submitted() / 2 + MOST_AHEAD).saturating_sub(self.trainer.submitted()));
         self.trainer.allow(steps.min(ahead));
         if self.timed.is_none_or(|last| last.elapsed() > TIMED_EVERY) {
             self.trainer.profile(&self.gpu);

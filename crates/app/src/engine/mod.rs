@@ -165,7 +165,8 @@ impl Engine {
             return Ok(());
         };
         let duel = self.duel.as_ref().ok_or_else(|| "The race is not there yet.".to_owned())?;
-        let map = RhoMap::new(&self.render, &self.gpu, duel, &state.config, steps).map_err(|error| error.to_string())?;
+        let map =
+            RhoMap::new(&self.render, &self.gpu, duel, &state.config, steps).map_err(|error| error.to_string())?;
         self.map = Some(map);
         Ok(())
     }

@@ -38,7 +38,8 @@ pub fn curves_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         let inner = (room - 22.0).max(LEAST);
         let both = inner - 3.0 * row - BELOW - 3.0 * APART - 8.0 >= 2.0 * LEAST;
         let plots: &[usize] = if both { &[0, 1] } else { &[0] };
-        let height = (inner - (1 + plots.len()) as f32 * row - BELOW - (2 * plots.len() - 1) as f32 * APART - 8.0) / plots.len() as f32;
+        let height = (inner - (1 + plots.len()) as f32 * row - BELOW - (2 * plots.len() - 1) as f32 * APART - 8.0)
+            / plots.len() as f32;
         plots_ui(ui, scene, plots, height.max(24.0), row);
         ui.allocate_ui(vec2(ui.available_width(), row), |ui| footer_ui(ui, scene));
     });
@@ -138,7 +139,9 @@ fn look_back(ui: &Ui, scene: &mut Scene<'_>, chart: &Chart<'_>, response: &Respo
     if response.has_focus() {
         let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
-        let by = ui.input(|input| i64::from(input.key_pressed(Key::ArrowRight)) - i64::from(input.key_pressed(Key::ArrowLeft)));
+        let by = ui.input(|input| {
+            i64::from(input.key_pressed(Key::ArrowRight)) - i64::from(input.key_pressed(Key::ArrowLeft))
+        });
         if ui.input(|input| input.key_pressed(Key::End)) {
             scene.ask(Command::Scrub(None));
         } else if ui.input(|input| input.key_pressed(Key::Home)) {

@@ -14,6 +14,7 @@
 @group(0) @binding(5) var<storage, read_write> z: array<vec4f>;
 
 override BIAS: bool = false;
+override KERNEL_WIDTH: u32 = 1u;                             // a constant: divisions cost as much as products here
 override SAVE_Z: bool = false;
 
 var<workgroup> xs: array<vec4f, 272>;                        // [pixel][input vec4], a row of 17 against conflicts of banks
@@ -21,7 +22,7 @@ var<workgroup> ws: array<vec4f, 256>;                        // [input value][ou
 
 fn load_x(k: u32, image: u32, corner: vec2u, inside: bool) -> vec4f {
   let tap = k / g.in_channels4;
-  let at = corner + vec2u(tap % g.kernel_width, tap / g.kernel_width);
+  let at = corner + vec2u(tap % KERNEL_WIDTH, tap / KERNEL_WIDTH);
   let ok = inside && tap < g.kernel_height * g.kernel_width && at.x < g.in_width && at.y < g.in_height;
   let from_x = image + (at.y * g.in_width + at.x) * g.in_channels4 + k % g.in_channels4;
   return select(vec4f(0.0), x[select(0u, from_x, ok)], ok);

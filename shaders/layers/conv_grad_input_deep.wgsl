@@ -13,15 +13,18 @@
 @group(0) @binding(4) var<storage, read> saved: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> dx: array<vec4f>;
 
+override KERNEL_WIDTH: u32 = 1u;                             // constants: divisions cost as much as products here
+override STRIDE: u32 = 1u;
+
 // Rows of 17 against conflicts of banks. The channel 4 c + j of the tile is number 4 j + c.
 var<workgroup> ds: array<vec4f, 272>;                        // [pixel][output vec4]
 var<workgroup> ws: array<vec4f, 272>;                        // [channel][output vec4], at the end the quarters' sums
 
 fn load_d(k: u32, image: u32, corner: vec2u, inside: bool) -> vec4f {
   let tap = k / g.out_channels4;
-  let t = corner - vec2u(tap % g.kernel_width, tap / g.kernel_width);
-  let at = t / g.stride;
-  let ok = inside && tap < g.kernel_height * g.kernel_width && all(at * g.stride == t)
+  let t = corner - vec2u(tap % KERNEL_WIDTH, tap / KERNEL_WIDTH);
+  let at = t / STRIDE;
+  let ok = inside && tap < g.kernel_height * g.kernel_width && all(at * STRIDE == t)
     && at.x < g.out_width && at.y < g.out_height;
   let from_y = image + (at.y * g.out_width + at.x) * g.out_channels4 + k % g.out_channels4;
   return select(vec4f(0.0), dy[select(0u, from_y, ok)], ok);

@@ -116,6 +116,7 @@ impl Layer for Conv2d {
             Family::Shared if is_deep(pixels, columns) => &shaders::CONV_FORWARD_DEEP,
             Family::Shared => &shaders::CONV_FORWARD_SHARED,
         };
+        overrides.extend(sizes(kernel, &g));
         let groups = tiles(e.family, pixels, columns, &mut overrides);
         e.dispatch(kernel, &overrides, &g, &buffers, groups);
     }
@@ -133,13 +134,17 @@ impl Layer for Conv2d {
             Family::Shared if is_deep(pixels, columns) => &shaders::CONV_GRAD_INPUT_DEEP,
             Family::Shared => &shaders::CONV_GRAD_INPUT_SHARED,
         };
-        if e.family != Family::Shared {
-            overrides.push(("STRIDE", f64::from(g.stride)));
-        }
+        overrides.extend(sizes(kernel, &g));
         let buffers = [dy, e.pass.weights, node.input.saved, dx];
         let groups = tiles(e.family, pixels, columns, &mut overrides);
         e.dispatch(kernel, &overrides, &g, &buffers, groups);
     }
+}
+
+/// The sizes that a kernel takes as constants, because it divides by them.
+fn sizes(kernel: &Kernel, g: &Geometry) -> impl Iterator<Item = (&'static str, f64)> {
+    let all = [("STRIDE", f64::from(g.stride)), ("KERNEL_WIDTH", f64::from(g.kernel_width))];
+    all.into_iter().filter(|(name, _)| kernel.overrides.contains(name))
 }
 
 /// Workgroups of a forward or input-gradient dispatch over `pixels` x `columns` vec4s, and `WIDE` where tiles have it: how
@@ -161,7 +166,7 @@ fn tiles(family: Family, pixels: usize, columns: usize, overrides: &mut Vec<(&'s
 /// Whether the small tiles of the `deep` kernels do more than those of the `shared` ones: these are too few for a GPU, or
 /// mostly empty.
 fn is_deep(pixels: usize, columns: usize) -> bool {
-    columns <= 8 || pixels.div_ceil(64) * columns.div_ceil(16) < 256
+    columns <= 4 || pixels.div_ceil(64) * columns.div_ceil(16) < 256
 }
 
 /// The kernel for weight gradients of these sizes, and the invocations (for `Shared`, workgroups) that it takes for a slice.
@@ -247,9 +252,7 @@ impl Conv2d {
             (g.grad_offset, g.grad_stride, g.grad_slice_stride) = (0, (slices * size4) as u32, size4 as u32);
         }
         let mut overrides = vec![self.bias_override()];
-        if kernel.overrides.contains(&"STRIDE") {
-            overrides.push(("STRIDE", f64::from(g.stride)));
-        }
+        overrides.extend(sizes(kernel, &g));
         let groups = match e.family {
             Family::Shared => tiles * slices,
             _ => (tiles * slices).div_ceil(kernel.workgroup_size as usize),

@@ -16,12 +16,12 @@ pub use boundary::{ASPECT, Boundary, Moment, Source};
 pub use duel::{Duel, Side};
 pub use examples::{Examples, Seen};
 pub use ground::{BEYOND, Ground, Laid, Line, Scale, Subject, Surface, What, camera};
-pub use slow::{Numbers, PARTS, Slow, place};
 pub use job::Job;
 pub use map::{Cell, RhoMap, SIDE};
 pub use past::Past;
 pub use picture::{FORMAT, Picture};
 pub use record::of_lane;
+pub use slow::{Numbers, PARTS, Slow, place};
 
 use crate::settings::{self, Change};
 use crate::state::{Edit, State};

@@ -122,6 +122,9 @@ impl App {
         self.engine.look(self.ground_pixels);
         self.engine.tick(&mut self.state, theme);
         self.draw(ui, theme);
+        if !self.commands.is_empty() {
+            ui.ctx().request_repaint();
+        }
         if self.state.playing || self.engine.has_work(&self.state) || self.state.slow.is_some() {
             ui.ctx().request_repaint_after(self.engine.frame_interval());
         }

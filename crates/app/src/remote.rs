@@ -63,7 +63,7 @@ impl App {
             "frames_per_second": self.engine.frames_per_second(),
             "gpu_bytes": self.engine.gpu_bytes(),
             "lanes": self.state.curves.lanes().iter().enumerate().map(lane).collect::<Vec<_>>(),
-            "surface": Value::Null,
+            "surface": self.engine.surface_state().map(|(plane, grid, step)| json!({ "plane": plane, "grid": grid, "step": step })),
             "error": warnings.map(|message| message.text.clone()).next(),
         })
         .to_string()
@@ -84,7 +84,7 @@ impl App {
         self.state.follow(share::parse(link));
     }
 
-    /// The bytes of a file: `config`, `checkpoint` (`checkpoint-left`, `checkpoint-right`), `csv` or `png`. `None` while it
+    /// The bytes of a file: `config`, `checkpoint` (`checkpoint-left`, `checkpoint-right`), `csv`, `surface` or `png`. `None` while it
     /// is being made: ask again after a frame.
     ///
     /// # Errors
@@ -107,6 +107,10 @@ impl App {
                     return Ok(None);
                 };
                 files::checkpoint(duel, snapshot, files::side_of(kind, &self.state)).map(Some)
+            }
+            "surface" => {
+                let surface = self.engine.ground().and_then(|ground| ground.surface());
+                Ok(surface.map(|surface| surface.csv().into_bytes()))
             }
             "png" => self.picture(),
             _ => Err(format!("there is no file of kind '{kind}'; there are {}.", files::KINDS.join(", "))),

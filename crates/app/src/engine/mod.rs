@@ -165,6 +165,16 @@ impl Engine {
         self.slow.as_ref()
     }
 
+    /// What the last whole surface shows: the plane's name, points along each side, and the step.
+    pub fn surface_state(&self) -> Option<(&'static str, usize, u64)> {
+        let surface = self.ground.as_ref()?.surface()?;
+        let plane = match surface.subject {
+            Subject::Plane(kind) => kind.name(),
+            Subject::Step => "step",
+        };
+        Some((plane, surface.grid, surface.step))
+    }
+
     /// How many pixels the picture of the ground has room for.
     pub fn look(&mut self, ground_pixels: [u32; 2]) {
         self.ground_pixels = ground_pixels;

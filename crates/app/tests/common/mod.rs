@@ -1,4 +1,10 @@
 //! What the tests of panels share.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed, and no test uses all of it"
+)]
 
 use egui_kittest::Harness;
 use lowland_app::{App, Start};

@@ -11,7 +11,7 @@ use eframe::egui;
 use egui_wgpu::WgpuConfiguration;
 use flags::Args;
 use lowland::Result;
-use lowland_app::{App, Job, Start, Wish};
+use lowland_app::{App, Job, Wish};
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -22,6 +22,8 @@ pub struct Start {
     pub software: Option<bool>,
     /// What [`App::snapshot`] kept, to go on from; it has its own link.
     pub snapshot: Option<Vec<u8>>,
+    /// Whether nothing may move by itself, as the system asks.
+    pub still: bool,
     /// What stands before `#` in links that are copied: the page's address.
     pub address: String,
 }
@@ -60,6 +62,10 @@ impl App {
                 state.follow(share::parse(&start.link));
                 state.warn(error);
             }
+        }
+        state.still = start.still;
+        if start.still {
+            context.all_styles_mut(|style| style.animation_time = 0.0);
         }
         Self {
             state,

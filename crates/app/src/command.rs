@@ -135,7 +135,7 @@ pub const MORE_KEYS: &[More] = &[
     more(Modifiers::SHIFT, Key::ArrowDown, ("orbit", "0,-10"), "Turn the landscape down"),
     more(Modifiers::NONE, Key::Plus, ("zoom", "1.25"), "Nearer to the landscape"),
     more(Modifiers::NONE, Key::Minus, ("zoom", "0.8"), "Farther from the landscape"),
-    more(Modifiers::NONE, Key::Comma, ("show", "settings"), "All settings"),
+    more(Modifiers::NONE, Key::A, ("show", "settings"), "All settings"),
     more(Modifiers::NONE, Key::N, ("show", "table"), "The numbers as a table"),
     more(Modifiers::NONE, Key::G, ("show", "map"), "Map of rho and learning rate"),
     more(Modifiers::NONE, Key::X, ("show", "examples"), "Hardest and mislabelled examples"),

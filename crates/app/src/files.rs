@@ -143,7 +143,8 @@ pub fn open(state: &mut State, name: &str, bytes: Vec<u8>) -> Result<(), String>
             Ok(())
         }
         _ => Err(format!(
-            "{name} cannot be opened: it is neither a configuration (JSON), a checkpoint (safetensors) nor a link."
+            "{name} cannot be opened: it is neither a configuration (JSON), a checkpoint (safetensors) nor a link.{}",
+            if cfg!(target_family = "wasm") { " Data are read by the desktop app." } else { "" }
         )),
     }
 }

@@ -24,6 +24,9 @@ pub enum Wish {
     Open,
 }
 
+/// A dropped file: its name, and its bytes or why they cannot be read.
+type Dropped = (String, Result<Vec<u8>, String>);
+
 /// Files on their way in and out.
 #[derive(Default)]
 pub struct Files {
@@ -35,7 +38,7 @@ pub struct Files {
     /// A run folder that the person is choosing.
     choosing: Option<Job<Option<std::path::PathBuf>>>,
     /// Dropped files that are being read.
-    reading: Vec<Job<(String, Result<Vec<u8>, String>)>>,
+    reading: Vec<Job<Dropped>>,
 }
 
 impl App {

@@ -132,7 +132,7 @@ pub const CONTROL_CORNER: u8 = 6;
 /// The least height of what can be touched with a finger.
 pub const TOUCH: f32 = 44.0;
 /// Below this width of the window there is one column.
-pub const NARROW: f32 = 720.0;
+pub const NARROW: f32 = 860.0;
 /// Sizes of text.
 pub const SMALL: f32 = 11.0;
 /// Of body text.

@@ -2,6 +2,7 @@
 
 mod autosave;
 mod flags;
+mod go_on;
 mod window;
 
 use autosave::Autosave;
@@ -10,7 +11,7 @@ use eframe::egui;
 use egui_wgpu::WgpuConfiguration;
 use flags::Args;
 use lowland::Result;
-use lowland_app::{App, Job, Start, Wish};
+use lowland_app::{App, Job, Wish};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -126,48 +127,5 @@ impl Shell {
         if self.opening.is_some() || !self.saving.is_empty() {
             context.request_repaint_after(std::time::Duration::from_millis(50));
         }
-    }
-
-    /// After a crash: asks whether to go on where it stood.
-    fn ask_to_go_on(&mut self, context: &egui::Context, frame: &eframe::Frame) {
-        if self.left.is_none() {
-            return;
-        }
-        let window = egui::Window::new("Go on where it stopped?").collapsible(false).resizable(false);
-        window.anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0]).show(context, |ui| {
-            ui.label(
-                "Lowland ended last time without being closed. What was trained until a few seconds before is kept.",
-            );
-            ui.horizontal(|ui| {
-                if ui.button("Go on").clicked() {
-                    let start = Start { snapshot: self.left.take(), ..Start::default() };
-                    if let Some(render) = frame.wgpu_render_state() {
-                        self.app = App::new(context, render.clone(), start);
-                    }
-                }
-                if ui.button("Start anew").clicked() {
-                    self.left = None;
-                }
-            });
-        });
-    }
-
-    /// The device is gone, and all drawing with it: the program starts again where it stood, if that is wanted.
-    fn go_on_elsewhere(&mut self) -> ! {
-        let trouble = self.app.snapshot().and_then(|bytes| self.autosave.keep(&bytes));
-        let text = trouble.unwrap_or_else(|| "What was trained until a few seconds ago is kept.".to_owned());
-        let answer = rfd::MessageDialog::new()
-            .set_level(rfd::MessageLevel::Error)
-            .set_title("The graphics device was lost")
-            .set_description(format!("{text} Start again and go on there?"))
-            .set_buttons(rfd::MessageButtons::YesNo)
-            .show();
-        let mut code = 1;
-        if answer == rfd::MessageDialogResult::Yes {
-            let again =
-                std::env::current_exe().and_then(|program| std::process::Command::new(program).arg("--go-on").spawn());
-            code = i32::from(again.is_err());
-        }
-        std::process::exit(code)
     }
 }

@@ -80,7 +80,7 @@ fn field_ui(ui: &mut Ui, scene: &mut Scene<'_>, which: usize) {
     }
     training_points(ui, scene, &map, &data.train);
     let label = duel.sides().get(which).map_or("", |side| side.label.as_str());
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Image, true, text::field_of(label)));
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, text::field_of(label)));
     edit(ui, scene, duel, &map, &response);
 }
 

@@ -133,9 +133,9 @@ fn look(ui: &mut Ui, scene: &Scene<'_>) {
         (&mut widgets.active, scene.colors.right),
     ] {
         widget.bg_fill = scene.colors.edge;
-        // egui's handle is as large as the row: this one is a disc of 7 points, all of it stroke.
-        widget.expansion = 4.0 - height / 2.5;
-        widget.fg_stroke = Stroke::new(7.0, color);
+        // egui's handle is as large as the row: this one is a disc of 6 points, most of it stroke.
+        widget.expansion = 3.4 - height / 2.5;
+        widget.fg_stroke = Stroke::new(6.0, color);
     }
 }
 

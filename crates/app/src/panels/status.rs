@@ -2,7 +2,7 @@
 
 use super::Scene;
 use crate::text;
-use egui::RichText;
+use egui::{Label, RichText};
 
 /// Draws the line.
 pub fn status_ui(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
@@ -18,5 +18,5 @@ pub fn status_ui(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
         text::bytes(engine.gpu_bytes()),
         scene.state.config.seed,
     );
-    ui.label(RichText::new(line).small().color(scene.colors.quiet));
+    ui.add(Label::new(RichText::new(line).small().color(scene.colors.quiet)).truncate());
 }

@@ -41,6 +41,7 @@ pub(super) fn window_ui(
         .resizable(false)
         .pivot(Align2::CENTER_CENTER)
         .default_pos(room.center())
+        .default_height(room.height() - 80.0)
         .show(ui.ctx(), |ui| {
             ui.set_width(width);
             ScrollArea::vertical().max_height(room.height() - 120.0).show(ui, |ui| {

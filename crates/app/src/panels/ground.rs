@@ -13,13 +13,12 @@ use lowland::view::{TerrainCamera, tint};
 
 /// Height of the row with the line and the scale.
 const BELOW: f32 = 108.0;
-/// Height of the picture in one column.
-const COLUMN: f32 = 300.0;
+/// Height of the card in one column.
+pub const GROUND_COLUMN: f32 = 640.0;
 
 /// Draws the card.
 pub fn ground_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    let narrow = ui.ctx().content_rect().width() < tokens::NARROW;
-    let height = if narrow { COLUMN + 2.0 * BELOW + 60.0 } else { ui.available_height() };
+    let height = ui.available_height();
     let width = ui.available_width().min(ui.ctx().content_rect().width() - 2.0 * tokens::PAD);
     scene.card().show(ui, |ui| {
         ui.set_width(width - 22.0);
@@ -31,7 +30,7 @@ pub fn ground_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             slow::slow_ui(ui, scene);
             return;
         }
-        let below = if ui.available_width() < 460.0 { 2.0 * BELOW } else { BELOW };
+        let below = if ui.available_width() < 400.0 { 2.0 * BELOW } else { BELOW };
         let size = vec2(ui.available_width(), (ui.available_height() - below - tokens::GAP).max(80.0));
         picture_ui(ui, scene, size);
         if below > BELOW {

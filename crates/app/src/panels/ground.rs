@@ -61,7 +61,7 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         let view = &scene.state.view;
         let (plane, log) = (view.plane, view.log_height);
         ui.label(quiet(format!("{} · plane:", if log { "training loss, log height" } else { "training loss" }), scene));
-        let title = RichText::new(format!("{}", text::plane(plane))).small();
+        let title = RichText::new(text::plane(plane)).small();
         let menu = ui.menu_button(title, |ui| {
             for kind in PlaneKind::ALL {
                 if ui.selectable_label(*kind == plane, text::plane(*kind)).clicked() {
@@ -360,7 +360,9 @@ fn scale_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         said += &format!("; bent beyond {}", text::loss(scale.heights.high));
     }
     ui.label(RichText::new(said).small().color(quiet));
-    ui.label(RichText::new(text::BALL).small().color(quiet));
+    if scene.engine.ground().and_then(Ground::laid).is_some_and(|(_, faces)| faces.iter().any(|f| !f.ball.is_empty())) {
+        ui.label(RichText::new(text::BALL).small().color(quiet));
+    }
 }
 
 fn interval(scale: &Scale) -> String {

@@ -227,7 +227,7 @@ fn narrow_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             let (rect, _) = ui.allocate_exact_size(vec2(width, height), egui::Sense::hover());
             ui.new_child(UiBuilder::new().max_rect(rect).layout(Layout::top_down(Align::Min)))
         };
-        panels::ground_ui(&mut part(ui, 360.0), scene);
+        panels::ground_ui(&mut part(ui, panels::GROUND_COLUMN), scene);
         panels::curves_ui(&mut part(ui, 380.0), scene);
         panels::narrow_controls_ui(ui, scene);
         panels::status_ui(ui, scene);

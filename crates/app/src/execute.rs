@@ -33,6 +33,7 @@ impl State {
         match command {
             Command::Play => self.playing = true,
             Command::Pause => self.playing = false,
+            Command::TogglePlay if self.slow.is_some() => self.slow.iter_mut().for_each(SlowMotion::toggle),
             Command::TogglePlay => self.playing = !self.playing,
             Command::Step => {
                 self.playing = false;

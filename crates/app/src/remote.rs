@@ -87,6 +87,11 @@ impl App {
         self.state.follow(share::parse(link));
     }
 
+    /// Whether nothing may move by itself, for those who asked their system for that: slow motion then shows stills.
+    pub fn set_still(&mut self, still: bool) {
+        self.state.still = still;
+    }
+
     /// The bytes of a file: `config`, `checkpoint` (`checkpoint-left`, `checkpoint-right`), `csv`, `surface` or `png`. `None` while it
     /// is being made: ask again after a frame.
     ///

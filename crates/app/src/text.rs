@@ -17,7 +17,7 @@ pub const SURVEYING: &str = "Surveying the ground...";
 /// Over the loss on the line.
 pub const ON_THE_LINE: &str = "straight from";
 /// What the circle around SAM's point is.
-pub const BALL: &str = "circle: SAM's ball of radius rho, where this slice cuts it";
+pub const BALL: &str = "circle: SAM's ball, of radius rho, in this slice";
 
 /// The parts of a SAM step and their formulas.
 pub const SLOW_PARTS: [[&str; 2]; 6] = [

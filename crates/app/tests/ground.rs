@@ -137,7 +137,7 @@ fn one_step_is_unfolded() {
         surface.is_some_and(|s| s.faces[0].marks.iter().any(|mark| mark.what == What::After) && s.grid == 51)
     });
     for part in 0..6 {
-        harness.key_press(egui::Key::Period);
+        harness.key_press(egui::Key::CloseBracket);
         harness.run_steps(2);
         let slow = harness.state().state().slow.unwrap();
         assert!(!slow.running && slow.done == 1.0);
@@ -145,6 +145,9 @@ fn one_step_is_unfolded() {
             picture(&mut harness, &format!("slow-{}", slow.part));
         }
     }
+    harness.key_press(egui::Key::Space);
+    harness.run_steps(2);
+    assert!(harness.state().state().slow.unwrap().running, "space runs and holds it");
     harness.key_press(egui::Key::M);
     harness.run_steps(2);
     assert!(harness.state().state().slow.is_none() && harness.state().engine().slow().is_none());
@@ -158,4 +161,29 @@ fn on_a_phone() {
     train_until(&mut harness, 300);
     settle(&mut harness);
     picture(&mut harness, "ground-phone");
+}
+
+/// How fast it goes with the surface live: `cargo nextest run -p lowland-app --run-ignored all pace --no-capture`.
+#[test]
+#[ignore = "a measurement"]
+fn pace_with_the_surface_live() {
+    let mut harness = harness([1280.0, 800.0], Theme::Dark);
+    train_until(&mut harness, 300);
+    let rounds = |app: &App| app.engine().ground().and_then(|g| g.surface()).map_or(0, |surface| surface.step);
+    command(&mut harness, "play", "");
+    let step = |app: &App| app.engine().duel().map_or(0, |duel| duel.submitted());
+    let (from, begin) = (step(harness.state()), std::time::Instant::now());
+    let (mut frames, mut surfaces, mut last, mut longest) = (0, 0, 0, 0.0f64);
+    while begin.elapsed().as_secs_f64() < 5.0 {
+        let frame = std::time::Instant::now();
+        harness.step();
+        longest = longest.max(frame.elapsed().as_secs_f64());
+        frames += 1;
+        let now = rounds(harness.state());
+        surfaces += u32::from(now != last);
+        last = now;
+    }
+    let steps = step(harness.state()) - from;
+    println!("{frames} frames, {steps} steps of the pair, {surfaces} surfaces in 5 s; longest frame {longest:.3} s");
+    assert!(surfaces > 0);
 }

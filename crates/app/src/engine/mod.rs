@@ -385,6 +385,7 @@ impl Engine {
                 state.warn(format!("The map of rho and learning rate has stopped: {error}"));
             }
         }
+        let known = self.snapshot_is_present();
         let Some(duel) = &mut self.duel else { return };
         match &mut state.slow {
             Some(motion) => {
@@ -407,7 +408,12 @@ impl Engine {
             (false, None, true) => self.pace.steps(state.view.speed, duel.data().shape.len() == 2),
             (false, None, false) => std::mem::take(&mut state.single_steps),
         };
-        let fetch = self.wanted || self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
+        // At rest the host has what is on screen: to save it, and for planes around it.
+        let resting = !state.playing && !known;
+        let fetch = self.wanted
+            || resting
+            || self.snapshot.is_none()
+            || matches!(self.next, Some(Next::Snapshot(_)));
         match duel.tick(steps, budget, fetch) {
             Ok(events) => {
                 if state.playing && !rests && self.slow.is_none() {

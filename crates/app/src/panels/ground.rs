@@ -13,13 +13,12 @@ use lowland::view::{TerrainCamera, tint};
 
 /// Height of the row with the line and the scale.
 const BELOW: f32 = 108.0;
-/// Height of the picture in one column.
-const COLUMN: f32 = 300.0;
+/// Height of the card in one column.
+pub const GROUND_COLUMN: f32 = 640.0;
 
 /// Draws the card.
 pub fn ground_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    let narrow = ui.ctx().content_rect().width() < tokens::NARROW;
-    let height = if narrow { COLUMN + 2.0 * BELOW + 60.0 } else { ui.available_height() };
+    let height = ui.available_height();
     let width = ui.available_width().min(ui.ctx().content_rect().width() - 2.0 * tokens::PAD);
     scene.card().show(ui, |ui| {
         ui.set_width(width - 22.0);
@@ -31,7 +30,7 @@ pub fn ground_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             slow::slow_ui(ui, scene);
             return;
         }
-        let below = if ui.available_width() < 460.0 { 2.0 * BELOW } else { BELOW };
+        let below = if ui.available_width() < 400.0 { 2.0 * BELOW } else { BELOW };
         let size = vec2(ui.available_width(), (ui.available_height() - below - tokens::GAP).max(80.0));
         picture_ui(ui, scene, size);
         if below > BELOW {
@@ -62,7 +61,7 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         let view = &scene.state.view;
         let (plane, log) = (view.plane, view.log_height);
         ui.label(quiet(format!("{} · plane:", if log { "training loss, log height" } else { "training loss" }), scene));
-        let title = RichText::new(format!("{}", text::plane(plane))).small();
+        let title = RichText::new(text::plane(plane)).small();
         let menu = ui.menu_button(title, |ui| {
             for kind in PlaneKind::ALL {
                 if ui.selectable_label(*kind == plane, text::plane(*kind)).clicked() {
@@ -361,7 +360,9 @@ fn scale_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         said += &format!("; bent beyond {}", text::loss(scale.heights.high));
     }
     ui.label(RichText::new(said).small().color(quiet));
-    ui.label(RichText::new(text::BALL).small().color(quiet));
+    if scene.engine.ground().and_then(Ground::laid).is_some_and(|(_, faces)| faces.iter().any(|f| !f.ball.is_empty())) {
+        ui.label(RichText::new(text::BALL).small().color(quiet));
+    }
 }
 
 fn interval(scale: &Scale) -> String {

@@ -21,7 +21,7 @@ pub use controls::{controls_ui, narrow_controls_ui};
 pub use curves::curves_ui;
 use examples::examples_ui;
 pub use fields::fields_ui;
-pub use ground::ground_ui;
+pub use ground::{GROUND_COLUMN, ground_ui};
 pub use layers::layers_ui;
 pub use map::map_ui;
 pub use messages::{drop_ui, messages_ui};

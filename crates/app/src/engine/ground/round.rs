@@ -9,7 +9,10 @@ impl Ground {
         match std::mem::replace(&mut self.phase, Phase::Rest) {
             Phase::Rest => self.rest(frame, moment),
             Phase::Principal(begun) => match frame.history.take_principal(&gpu) {
-                Ok(None) => Ok(self.phase = Phase::Principal(begun)),
+                Ok(None) => {
+                    self.phase = Phase::Principal(begun);
+                    Ok(())
+                }
                 Ok(Some(principal)) => {
                     let [first, second] = frame.history.directions();
                     self.freeze(&[(0, self.start.slot(0)), (1, first), (2, second)]);
@@ -18,8 +21,11 @@ impl Ground {
                 Err(error) => self.without(begun, error),
             },
             Phase::Places(begun) => match frame.history.take_coordinates(&gpu) {
-                Ok(None) => Ok(self.phase = Phase::Places(begun)),
-                Ok(Some(places)) => self.sweep(frame, begun, &places),
+                Ok(None) => {
+                    self.phase = Phase::Places(begun);
+                    Ok(())
+                }
+                Ok(Some(places)) => self.sweep(begun, &places),
                 // Both sides are one network, as they are where rho is 0 on both: there is still the plane of their path.
                 Err(error)
                     if error.is_input() && begun.subject == Subject::Plane(PlaneKind::Points) && begun.step > 0 =>
@@ -117,7 +123,7 @@ impl Ground {
     }
 
     /// The plane, the square and the marked points are known: begins with the losses.
-    fn sweep(&mut self, frame: &mut Frame<'_>, begun: Begun, places: &Coordinates) -> Result<()> {
+    fn sweep(&mut self, begun: Begun, places: &Coordinates) -> Result<()> {
         let through = begun.variance.is_none();
         let Some(plane) = Plane::new(through, places.axes) else { return Ok(()) };
         let upto = || places.entries.iter().filter(|(step, _)| *step <= begun.step);
@@ -182,12 +188,12 @@ impl Ground {
         let sources = [0, 1, 2].map(|set| self.frozen.slot(set));
         let Some(tools) = &mut self.tools else { return Ok(()) };
         tools.sweeps[0].begin(&self.parts.gpu, sources, &points)?;
-        self.begin_line(frame, begun)?;
+        self.begin_line(begun)?;
         self.phase = Phase::Sweep { surface: begun.surface(vec![face]), values: vec![None] };
         Ok(())
     }
 
-    fn begin_line(&mut self, _frame: &Frame<'_>, begun: Begun) -> Result<()> {
+    fn begin_line(&mut self, begun: Begun) -> Result<()> {
         let ends = [LEFT, RIGHT].map(|set| self.frozen.slot(set));
         match &mut self.tools {
             Some(tools) if begun.subject != Subject::Step => tools.line.begin(&self.parts.gpu, begun.step, ends),
@@ -240,7 +246,7 @@ impl Ground {
             let marks = vec![Mark { what: What::Side(side), at: [0.0; 2], loss: f32::NAN }];
             faces.push(Face { losses: Vec::new(), half: square.half as f32, marks, paths: Default::default() });
         }
-        self.begin_line(frame, begun)?;
+        self.begin_line(begun)?;
         self.phase = Phase::Sweep { surface: begun.surface(faces), values: vec![None, None] };
         Ok(())
     }

@@ -75,7 +75,8 @@ fn the_surface_is_the_networks() {
     picture(&mut harness, "ground-dark");
 
     // The other planes, each named on screen.
-    for (plane, faces, name) in [("random", 2, "random, filter-normalised"), ("pca", 1, "main directions of the paths")] {
+    for (plane, faces, name) in [("random", 2, "random, filter-normalised"), ("pca", 1, "main directions of the paths")]
+    {
         command(&mut harness, "plane", plane);
         harness.step();
         settle(&mut harness);

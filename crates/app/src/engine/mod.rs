@@ -16,12 +16,12 @@ pub use boundary::{ASPECT, Boundary, Moment, Source};
 pub use duel::{Duel, Side};
 pub use examples::{Examples, Seen};
 pub use ground::{BEYOND, Ground, Laid, Line, Scale, Subject, Surface, What, camera};
-pub use slow::{Numbers, PARTS, Slow, place};
 pub use job::Job;
 pub use map::{Cell, RhoMap, SIDE};
 pub use past::Past;
 pub use picture::{FORMAT, Picture};
 pub use record::of_lane;
+pub use slow::{Numbers, PARTS, Slow, place};
 
 use crate::settings::{self, Change};
 use crate::state::{Edit, State};
@@ -389,7 +389,9 @@ impl Engine {
             (false, None, true) => self.pace.steps(state.view.speed, duel.data().shape.len() == 2),
             (false, None, false) => std::mem::take(&mut state.single_steps),
         };
-        let fetch = self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
+        // A file that is saved at rest is of the step at which it rests.
+        let behind = self.snapshot.as_ref().is_none_or(|snapshot| !state.playing && snapshot.step != duel.submitted());
+        let fetch = behind || matches!(self.next, Some(Next::Snapshot(_)));
         match duel.tick(steps, budget, fetch) {
             Ok(events) => {
                 if state.playing && !rests && self.slow.is_none() {

@@ -5,8 +5,8 @@ use super::line::line_ui;
 use super::slow;
 use crate::command::Command;
 use crate::engine::{Ground, Laid, Scale, Subject, What, camera, place};
-use crate::state::SlowMotion;
 use crate::state::PlaneKind;
+use crate::state::SlowMotion;
 use crate::{text, tokens};
 use egui::{Align2, Color32, FontId, Mesh, Painter, Pos2, Rect, RichText, Sense, Shape, Stroke, Theme, Ui, pos2, vec2};
 use lowland::view::{TerrainCamera, tint};
@@ -77,8 +77,16 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             ui.label(quiet(format!("a slice of {} dimensions", text::count(dimensions as u64)), scene));
         }
         let toggles = [
-            (if contour { "Landscape" } else { "Contours" }, Command::ToggleContour, "Map from above, or landscape (C)"),
-            (if log { "Plain height" } else { "Log height" }, Command::ToggleLogHeight, "Height by the loss, or its logarithm (L)"),
+            (
+                if contour { "Landscape" } else { "Contours" },
+                Command::ToggleContour,
+                "Map from above, or landscape (C)",
+            ),
+            (
+                if log { "Plain height" } else { "Log height" },
+                Command::ToggleLogHeight,
+                "Height by the loss, or its logarithm (L)",
+            ),
         ];
         for (label, command, hint) in toggles {
             if ui.button(RichText::new(label).small()).on_hover_text(hint).clicked() {
@@ -99,9 +107,7 @@ fn picture_ui(ui: &mut Ui, scene: &mut Scene<'_>, size: egui::Vec2) {
         label(&painter, rect.center(), Align2::CENTER_CENTER, text::PREPARING, scene.colors.quiet, None);
         return;
     };
-    response.widget_info(|| {
-        egui::WidgetInfo::labeled(egui::Role::Image, true, description(scene, ground))
-    });
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, description(scene, ground)));
     let Some((heights, faces)) = ground.laid() else {
         let sentence = ground.trouble().unwrap_or(text::SURVEYING);
         label(&painter, rect.center(), Align2::CENTER_CENTER, sentence, scene.colors.quiet, None);
@@ -278,10 +284,16 @@ fn step_ui(painter: &Painter, rect: Rect, camera: &TerrainCamera, laid: &Laid, s
         0 => grown(before, top),
         1 | 2 => arrow(painter, at(before), at(top), colors.ink, halo),
         3 => grown(top, [0, 1, 2].map(|i| top[i] + after[i] - before[i])),
-        4 => arrow(painter, at(mixed(place(4, slow.done))), {
-            let from = mixed(place(4, slow.done));
-            at([0, 1, 2].map(|i| from[i] + after[i] - before[i]))
-        }, colors.right, halo),
+        4 => arrow(
+            painter,
+            at(mixed(place(4, slow.done))),
+            {
+                let from = mixed(place(4, slow.done));
+                at([0, 1, 2].map(|i| from[i] + after[i] - before[i]))
+            },
+            colors.right,
+            halo,
+        ),
         _ => arrow(painter, at(before), at(after), colors.right, halo),
     }
     mark(painter, at(mixed(place(slow.part, slow.done))), 1, colors.right, halo);

@@ -14,12 +14,15 @@ pub fn line_ui(ui: &mut Ui, scene: &Scene<'_>, size: Vec2) {
     let sides = scene.engine.duel().map(|duel| duel.sides()).unwrap_or_default();
     let names = [0, 1].map(|i| sides.get(i).map_or_else(String::new, |side| text::side(&side.label)));
     let ends = |losses: &[f32]| {
-        [0.0, 1.0].map(|end| line.places.iter().position(|t| *t == end).and_then(|i| losses.get(i).copied()).unwrap_or(f32::NAN))
+        [0.0, 1.0].map(|end| {
+            line.places.iter().position(|t| *t == end).and_then(|i| losses.get(i).copied()).unwrap_or(f32::NAN)
+        })
     };
     let (train, test) = (ends(&line.train), ends(&line.test));
     response.widget_info(|| {
         let of = |i: usize| format!("{}: train {}, test {}", names[i], text::loss(train[i]), text::loss(test[i]));
-        let said = format!("Loss on the line from {} to {} at step {}. {}. {}.", names[0], names[1], line.step, of(0), of(1));
+        let said =
+            format!("Loss on the line from {} to {} at step {}. {}. {}.", names[0], names[1], line.step, of(0), of(1));
         egui::WidgetInfo::labeled(egui::Role::Image, true, said)
     });
     let font = FontId::proportional(tokens::SMALL);
@@ -53,7 +56,13 @@ pub fn line_ui(ui: &mut Ui, scene: &Scene<'_>, size: Vec2) {
         painter.text(pos2(x, plot.bottom() + 3.0), Align2::CENTER_TOP, &names[side], font.clone(), color);
     }
     for (losses, color, dashed) in [(&line.test, colors.action, true), (&line.train, colors.ink, false)] {
-        let points: Vec<Pos2> = line.places.iter().zip(losses).filter(|(_, loss)| loss.is_finite()).map(|(t, loss)| place(*t, *loss)).collect();
+        let points: Vec<Pos2> = line
+            .places
+            .iter()
+            .zip(losses)
+            .filter(|(_, loss)| loss.is_finite())
+            .map(|(t, loss)| place(*t, *loss))
+            .collect();
         let stroke = Stroke::new(1.8, color);
         if dashed {
             painter.extend(Shape::dashed_line(&points, stroke, 3.0, 3.0));

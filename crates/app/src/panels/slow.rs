@@ -73,8 +73,20 @@ fn part_ui(
     };
     let font = FontId::proportional(tokens::SMALL);
     let [left, right] = [rect.left() + 8.0, rect.right() - 8.0];
-    painter.text(egui::pos2(left, rect.top() + 4.0), Align2::LEFT_TOP, format!("{} {name}", part + 1), font.clone(), ink);
-    painter.text(egui::pos2(left, rect.bottom() - 4.0), Align2::LEFT_BOTTOM, formula, FontId::proportional(tokens::BODY), ink);
+    painter.text(
+        egui::pos2(left, rect.top() + 4.0),
+        Align2::LEFT_TOP,
+        format!("{} {name}", part + 1),
+        font.clone(),
+        ink,
+    );
+    painter.text(
+        egui::pos2(left, rect.bottom() - 4.0),
+        Align2::LEFT_BOTTOM,
+        formula,
+        FontId::proportional(tokens::BODY),
+        ink,
+    );
     painter.text(egui::pos2(right, rect.top() + 4.0), Align2::RIGHT_TOP, value, font, ink);
 }
 

@@ -58,26 +58,15 @@ impl Ground {
         }
         let Some(tools) = &mut self.tools else { return Ok(()) };
         let scale = surface.scale(drawn.log);
-        let style = TerrainStyle {
-            levels: scale.levels,
-            stale,
-            ..TerrainStyle::new(drawn.camera, scale.heights, drawn.dark)
-        };
+        let style =
+            TerrainStyle { levels: scale.levels, stale, ..TerrainStyle::new(drawn.camera, scale.heights, drawn.dark) };
         let mut encoder = frame.render.device.create_command_encoder(&Default::default());
         for (i, _) in surface.faces.iter().enumerate() {
             let (Some(picture), Some(sweep)) = (self.pictures.get_mut(i), tools.sweeps.get(i)) else { continue };
             picture.resize(frame.render, "ground", drawn.size);
             let target = picture.texture().create_view(&Default::default());
             let losses = sweep.losses();
-            tools.terrain.draw(
-                &self.parts.gpu,
-                &mut encoder,
-                &target,
-                drawn.size,
-                losses,
-                surface.grid,
-                &style,
-            )?;
+            tools.terrain.draw(&self.parts.gpu, &mut encoder, &target, drawn.size, losses, surface.grid, &style)?;
         }
         frame.render.queue.submit([encoder.finish()]);
         if self.drawn.is_none_or(|last| (last.round, last.log) != (drawn.round, drawn.log)) {

@@ -112,7 +112,10 @@ enum Phase {
     /// The places of everything are on their way.
     Places(Begun),
     /// The grid is being measured.
-    Sweep { surface: Surface, values: Vec<Option<Vec<[f32; 2]>>> },
+    Sweep {
+        surface: Surface,
+        values: Vec<Option<Vec<[f32; 2]>>>,
+    },
     /// The line is.
     Line,
 }
@@ -248,7 +251,11 @@ impl Ground {
         let tools = self.tools.as_ref();
         let sweeps = tools.map_or(0, |t| t.sweeps.iter().map(Sweep::bytes).sum::<u64>() + t.line.bytes());
         let pictures = self.pictures.iter().map(|p| 4 * u64::from(p.size()[0]) * u64::from(p.size()[1]));
-        sweeps + tools.map_or(0, |t| t.terrain.bytes()) + self.start.bytes() + self.frozen.bytes() + pictures.sum::<u64>()
+        sweeps
+            + tools.map_or(0, |t| t.terrain.bytes())
+            + self.start.bytes()
+            + self.frozen.bytes()
+            + pictures.sum::<u64>()
     }
 
     /// Moves the round on by what fits a frame, and draws what has changed. Never waits.

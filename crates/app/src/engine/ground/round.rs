@@ -21,7 +21,9 @@ impl Ground {
                 Ok(None) => Ok(self.phase = Phase::Places(begun)),
                 Ok(Some(places)) => self.sweep(frame, begun, &places),
                 // Both sides are one network, as they are where rho is 0 on both: there is still the plane of their path.
-                Err(error) if error.is_input() && begun.subject == Subject::Plane(PlaneKind::Points) && begun.step > 0 => {
+                Err(error)
+                    if error.is_input() && begun.subject == Subject::Plane(PlaneKind::Points) && begun.step > 0 =>
+                {
                     self.ask_principal(frame, Begun { same: true, ..begun })
                 }
                 Err(error) => self.without(error),
@@ -137,11 +139,7 @@ impl Ground {
                 marks
             }
             _ => {
-                let [left, right] = if through {
-                    [Some([1.0, 0.0]), Some([0.0, 1.0])]
-                } else {
-                    begun.lanes.map(last)
-                };
+                let [left, right] = if through { [Some([1.0, 0.0]), Some([0.0, 1.0])] } else { begun.lanes.map(last) };
                 let climbed = climbed.filter(|_| begun.present);
                 let all = [
                     (What::Start, Some([0.0, 0.0])),
@@ -169,7 +167,8 @@ impl Ground {
             let origin = if through { 1.0 - x - y } else { 1.0 };
             [origin as f32, *x as f32, *y as f32]
         }));
-        let mark = |(what, at): &(What, [f64; 2])| Mark { what: *what, at: square.unit(plane.place(*at)), loss: f32::NAN };
+        let mark =
+            |(what, at): &(What, [f64; 2])| Mark { what: *what, at: square.unit(plane.place(*at)), loss: f32::NAN };
         let face = Face {
             losses: Vec::new(),
             half: square.half as f32,

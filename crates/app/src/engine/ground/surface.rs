@@ -110,7 +110,8 @@ impl Scale {
         if log {
             // 2, 4, 8, ... lines a decade.
             let decades = (sound.high / sound.low).log10();
-            let per_decade = [2.0, 4.0, 8.0, 16.0, 32.0, 64.0f32].into_iter().find(|n| n * decades >= 14.0).unwrap_or(128.0);
+            let per_decade =
+                [2.0, 4.0, 8.0, 16.0, 32.0, 64.0f32].into_iter().find(|n| n * decades >= 14.0).unwrap_or(128.0);
             let low = 10f32.powf((sound.low.log10() * per_decade).floor() / per_decade);
             let heights = HeightScale::new(true, low, sound.high);
             let levels = (heights.high / heights.low).log10() * per_decade;
@@ -180,7 +181,9 @@ mod tests {
         let surface = surface(vec![0.0, 1.0, 2.0, 1.0, 2.0, 3.0, 2.0, 3.0, 4.0]);
         let scale = HeightScale::new(false, 0.0, 8.0);
         let at = |x, y| surface.faces[0].height(&scale, [x, y]);
-        assert!((at(-1.0, -1.0)).abs() < 1e-6 && (at(0.0, 0.0) - 0.25).abs() < 1e-6 && (at(1.0, 0.0) - 0.375).abs() < 1e-3);
+        assert!(
+            (at(-1.0, -1.0)).abs() < 1e-6 && (at(0.0, 0.0) - 0.25).abs() < 1e-6 && (at(1.0, 0.0) - 0.375).abs() < 1e-3
+        );
         assert!(at(0.25, 0.1) > at(0.1, 0.1));
         assert_eq!(at(9.0, 9.0), at(1.0, 1.0));
     }

@@ -236,7 +236,12 @@ pub const COMMANDS: &[Spec] = &[
     plain("keys", "Keys", Some(Key::Questionmark)),
     plain("close", "Close", Some(Key::Escape)),
     plain("copy-link", "Copy the link to this", Some(Key::U)),
-    with("export", "Save", "config, checkpoint, checkpoint-left, checkpoint-right, csv or png", crate::files::KINDS),
+    with(
+        "export",
+        "Save",
+        "config, checkpoint, checkpoint-left, checkpoint-right, csv, surface or png",
+        crate::files::KINDS,
+    ),
     plain("open", "Open a file", Some(Key::O)),
     plain("command-line", "Copy the command line that does the same", None),
     plain("theme", "Dark, light or as the system", None),

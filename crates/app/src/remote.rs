@@ -63,7 +63,7 @@ impl App {
             "frames_per_second": self.engine.frames_per_second(),
             "gpu_bytes": self.engine.gpu_bytes(),
             "lanes": self.state.curves.lanes().iter().enumerate().map(lane).collect::<Vec<_>>(),
-            "surface": Value::Null,
+            "surface": self.engine.surface_state().map(|(plane, grid, step)| json!({ "plane": plane, "grid": grid, "step": step })),
             "error": warnings.map(|message| message.text.clone()).next(),
         })
         .to_string()
@@ -84,7 +84,7 @@ impl App {
         self.state.follow(share::parse(link));
     }
 
-    /// The bytes of a file: `config`, `checkpoint` (`checkpoint-left`, `checkpoint-right`), `csv` or `png`. `None` while it
+    /// The bytes of a file: `config`, `checkpoint` (`checkpoint-left`, `checkpoint-right`), `csv`, `surface` or `png`. `None` while it
     /// is being made: ask again after a frame.
     ///
     /// # Errors
@@ -99,13 +99,18 @@ impl App {
                 Ok(Some(files::csv(&self.state.curves, epoch)))
             }
             "checkpoint" | "checkpoint-left" | "checkpoint-right" => {
+                if !self.state.playing && !self.engine.snapshot_is_present() {
+                    self.engine.fetch_soon();
+                    return Ok(None);
+                }
                 let (Some(duel), Some(snapshot)) = (self.engine.duel(), self.engine.snapshot()) else {
                     return Ok(None);
                 };
-                if !self.state.playing && !self.engine.snapshot_is_present() {
-                    return Ok(None);
-                }
                 files::checkpoint(duel, snapshot, files::side_of(kind, &self.state)).map(Some)
+            }
+            "surface" => {
+                let surface = self.engine.ground().and_then(|ground| ground.surface());
+                Ok(surface.map(|surface| surface.csv().into_bytes()))
             }
             "png" => self.picture(),
             _ => Err(format!("there is no file of kind '{kind}'; there are {}.", files::KINDS.join(", "))),

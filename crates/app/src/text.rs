@@ -15,7 +15,7 @@ pub const MAP_HINT: &str = "scroll to zoom · C for the landscape";
 /// While the first surface is on its way.
 pub const SURVEYING: &str = "Surveying the ground...";
 /// Over the loss on the line.
-pub const ON_THE_LINE: &str = "on the straight line from";
+pub const ON_THE_LINE: &str = "straight from";
 /// What the circle around SAM's point is.
 pub const BALL: &str = "circle: SAM's ball of radius rho, where this slice cuts it";
 
@@ -56,6 +56,7 @@ pub fn plane(kind: crate::state::PlaneKind) -> &'static str {
 pub fn loss(value: f32) -> String {
     match value {
         v if !v.is_finite() => "not finite".into(),
+        0.0 => "0".into(),
         v if v.abs() < 0.001 => format!("{v:.1e}"),
         v if v.abs() < 0.1 => format!("{v:.3}"),
         v if v.abs() < 10.0 => format!("{v:.2}"),

@@ -71,6 +71,8 @@ pub struct Engine {
     asked: Option<Start>,
     /// The newest state of all lanes that came back.
     snapshot: Option<Rc<Snapshot>>,
+    /// Whether a present one is waited for.
+    wanted: bool,
     pace: Pace,
     /// When the device was lost.
     lost: bool,
@@ -127,6 +129,7 @@ impl Engine {
             next: None,
             asked: None,
             snapshot: None,
+            wanted: false,
             pace,
             lost: false,
         }
@@ -160,6 +163,16 @@ impl Engine {
     /// The step that slow motion shows.
     pub fn slow(&self) -> Option<&Slow> {
         self.slow.as_ref()
+    }
+
+    /// What the last whole surface shows: the plane's name, points along each side, and the step.
+    pub fn surface_state(&self) -> Option<(&'static str, usize, u64)> {
+        let surface = self.ground.as_ref()?.surface()?;
+        let plane = match surface.subject {
+            Subject::Plane(kind) => kind.name(),
+            Subject::Step => "step",
+        };
+        Some((plane, surface.grid, surface.step))
     }
 
     /// How many pixels the picture of the ground has room for.
@@ -242,6 +255,11 @@ impl Engine {
     pub fn snapshot_is_present(&self) -> bool {
         let present = self.duel.as_ref().map(Duel::submitted);
         self.snapshot.as_ref().is_some_and(|snapshot| Some(snapshot.step) == present)
+    }
+
+    /// Asks for the state of all lanes as soon as it can come.
+    pub fn fetch_soon(&mut self) {
+        self.wanted = true;
     }
 
     /// Whether another duel is being prepared.
@@ -389,9 +407,7 @@ impl Engine {
             (false, None, true) => self.pace.steps(state.view.speed, duel.data().shape.len() == 2),
             (false, None, false) => std::mem::take(&mut state.single_steps),
         };
-        // A file that is saved at rest is of the step at which it rests.
-        let behind = self.snapshot.as_ref().is_none_or(|snapshot| !state.playing && snapshot.step != duel.submitted());
-        let fetch = behind || matches!(self.next, Some(Next::Snapshot(_)));
+        let fetch = self.wanted || self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
         match duel.tick(steps, budget, fetch) {
             Ok(events) => {
                 if state.playing && !rests && self.slow.is_none() {
@@ -475,7 +491,10 @@ impl Engine {
             Event::Evaluation(e) => {
                 state.curves.evaluation(e.lane, &e);
             }
-            Event::Checkpoint(snapshot) => self.snapshot = Some(Rc::new(*snapshot)),
+            Event::Checkpoint(snapshot) => {
+                self.snapshot = Some(Rc::new(*snapshot));
+                self.wanted = false;
+            }
             Event::Trouble { lane, step, trouble } => {
                 let label = duel.label(lane);
                 let advice = match trouble {

@@ -20,7 +20,7 @@ const COLUMN: f32 = 300.0;
 pub fn ground_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let narrow = ui.ctx().content_rect().width() < tokens::NARROW;
     let height = if narrow { COLUMN + 2.0 * BELOW + 60.0 } else { ui.available_height() };
-    let width = ui.available_width();
+    let width = ui.available_width().min(ui.ctx().content_rect().width() - 2.0 * tokens::PAD);
     scene.card().show(ui, |ui| {
         ui.set_width(width - 22.0);
         ui.set_height((height - 22.0).max(120.0));
@@ -60,7 +60,7 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         }
         ui.label(RichText::new(text::GROUND).heading().strong());
         let view = &scene.state.view;
-        let (plane, contour, log) = (view.plane, view.contour, view.log_height);
+        let (plane, log) = (view.plane, view.log_height);
         ui.label(quiet(format!("{} · plane:", if log { "training loss, log height" } else { "training loss" }), scene));
         let title = RichText::new(format!("{}", text::plane(plane))).small();
         let menu = ui.menu_button(title, |ui| {
@@ -76,18 +76,22 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         if let Some(dimensions) = dimensions {
             ui.label(quiet(format!("a slice of {} dimensions", text::count(dimensions as u64)), scene));
         }
-        let toggles = [
-            (
-                if contour { "Landscape" } else { "Contours" },
-                Command::ToggleContour,
-                "Map from above, or landscape (C)",
-            ),
-            (
-                if log { "Plain height" } else { "Log height" },
-                Command::ToggleLogHeight,
-                "Height by the loss, or its logarithm (L)",
-            ),
-        ];
+    });
+}
+
+/// Map or landscape, plain or log, over the picture's upper left.
+fn toggles_ui(ui: &mut Ui, scene: &mut Scene<'_>, rect: Rect) {
+    let (contour, log) = (scene.state.view.contour, scene.state.view.log_height);
+    let toggles = [
+        (if contour { "Landscape" } else { "Contours" }, Command::ToggleContour, "Map from above, or landscape (C)"),
+        (
+            if log { "Plain height" } else { "Log height" },
+            Command::ToggleLogHeight,
+            "Height by the loss, or its logarithm (L)",
+        ),
+    ];
+    let mut over = ui.new_child(egui::UiBuilder::new().max_rect(rect));
+    over.horizontal(|ui| {
         for (label, command, hint) in toggles {
             if ui.button(RichText::new(label).small()).on_hover_text(hint).clicked() {
                 scene.ask(command);
@@ -99,7 +103,9 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 fn picture_ui(ui: &mut Ui, scene: &mut Scene<'_>, size: egui::Vec2) {
     let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
     let software = scene.engine.gpu().is_software();
-    let scale = ui.ctx().pixels_per_point() * if software { 0.6 } else { 1.0 };
+    // On a software adapter sharp pictures are for those who rest.
+    let coarse = software && (scene.state.playing || response.dragged());
+    let scale = ui.ctx().pixels_per_point() * if coarse { 0.6 } else { 1.0 };
     *scene.ground_pixels = [(rect.width() * scale) as u32, (rect.height() * scale) as u32];
     steer(ui, scene, &response);
     let painter = ui.painter_at(rect);
@@ -108,7 +114,7 @@ fn picture_ui(ui: &mut Ui, scene: &mut Scene<'_>, size: egui::Vec2) {
         return;
     };
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, description(scene, ground)));
-    let Some((heights, faces)) = ground.laid() else {
+    let Some((_, faces)) = ground.laid() else {
         let sentence = ground.trouble().unwrap_or(text::SURVEYING);
         label(&painter, rect.center(), Align2::CENTER_CENTER, sentence, scene.colors.quiet, None);
         return;
@@ -131,13 +137,12 @@ fn picture_ui(ui: &mut Ui, scene: &mut Scene<'_>, size: egui::Vec2) {
     }
     let hint = if scene.state.view.contour { text::MAP_HINT } else { text::GROUND_HINT };
     let quiet = scene.colors.quiet;
-    if rect.width() > 380.0 {
+    if rect.width() > 520.0 {
         label(&painter, rect.right_top() + vec2(-2.0, 2.0), Align2::RIGHT_TOP, hint, quiet, None);
     }
     label(&painter, rect.left_bottom() + vec2(2.0, -2.0), Align2::LEFT_BOTTOM, &moment(scene, ground), quiet, None);
-    if heights.cut {
-        let cut = format!("heights beyond {} are bent", text::loss(heights.heights.high));
-        label(&painter, rect.right_bottom() + vec2(-2.0, -2.0), Align2::RIGHT_BOTTOM, &cut, quiet, None);
+    if scene.state.slow.is_none() {
+        toggles_ui(ui, scene, rect);
     }
 }
 
@@ -177,7 +182,12 @@ fn moment(scene: &Scene<'_>, ground: &Ground) -> String {
         said += &format!(" · on the first {} examples", ground.examples());
     }
     if let Some([first, second]) = surface.variance {
-        said += &format!(" · {:.0} % and {:.0} % of the paths' variance", 100.0 * first, 100.0 * second);
+        let all = 100.0 * (first + second);
+        said += &format!(
+            " · points projected; {all:.0} % of the paths' variance ({:.0} + {:.0})",
+            100.0 * first,
+            100.0 * second
+        );
     }
     if surface.same {
         said += " · both sides are one network";
@@ -185,8 +195,9 @@ fn moment(scene: &Scene<'_>, ground: &Ground) -> String {
     if let Some(progress) = ground.progress().filter(|_| scene.engine.gpu().is_software()) {
         said += &format!(" · refreshing {:.0} %", 100.0 * progress);
     }
-    let step = scene.engine.duel().map_or(0, |duel| duel.submitted());
-    if ground.is_stale(step, Subject::Plane(scene.state.view.plane)) {
+    let present = scene.engine.duel().map_or(0, |duel| duel.submitted());
+    let subject = scene.state.slow.map_or(Subject::Plane(scene.state.view.plane), |_| Subject::Step);
+    if ground.is_stale(scene.state.scrub.unwrap_or(present), subject) {
         said += " · hatched: out of date";
     }
     said
@@ -268,11 +279,11 @@ fn step_ui(painter: &Painter, rect: Rect, camera: &TerrainCamera, laid: &Laid, s
         let circle: Vec<Pos2> = laid.ball.iter().map(|point| at(*point)).collect();
         painter.add(Shape::line(circle, Stroke::new(1.2, colors.right)));
     }
-    let names = [(Some(before), "w"), (climbed, "w + e"), (Some(after), "w after")];
-    for (point, name) in names {
+    let names = [(Some(before), "w", -12.0), (climbed, "w + e", -12.0), (Some(after), "w after", 12.0)];
+    for (point, name, down) in names {
         let Some(point) = point else { continue };
         painter.circle(at(point), 3.5, colors.ink, Stroke::new(1.5, halo));
-        label(painter, at(point) + vec2(9.0, 8.0), Align2::LEFT_TOP, name, Color32::WHITE, Some(halo));
+        label(painter, at(point) + vec2(9.0, down), Align2::LEFT_CENTER, name, Color32::WHITE, Some(halo));
     }
     // Without a climb the point rests where it is until it descends.
     let top = climbed.unwrap_or(before);
@@ -345,7 +356,11 @@ fn scale_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         let at = pos2(row.left() + raw * row.width(), row.top());
         label(ui.painter(), at, align, &text::loss(scale.heights.loss(raw)), scene.colors.ink, None);
     }
-    ui.label(RichText::new(interval(scale)).small().color(quiet));
+    let mut said = interval(scale);
+    if scale.cut {
+        said += &format!("; bent beyond {}", text::loss(scale.heights.high));
+    }
+    ui.label(RichText::new(said).small().color(quiet));
     ui.label(RichText::new(text::BALL).small().color(quiet));
 }
 

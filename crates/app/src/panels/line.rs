@@ -37,7 +37,7 @@ pub fn line_ui(ui: &mut Ui, scene: &Scene<'_>, size: Vec2) {
     for (words, color) in said {
         x = painter.text(pos2(x, rect.top()), Align2::LEFT_TOP, words, font.clone(), color).right();
     }
-    let plot = egui::Rect::from_min_max(rect.left_top() + vec2(30.0, 20.0), rect.right_bottom() - vec2(4.0, 16.0));
+    let plot = egui::Rect::from_min_max(rect.left_top() + vec2(36.0, 20.0), rect.right_bottom() - vec2(4.0, 16.0));
     let log = scene.state.view.log_height;
     let Some(scale) = Scale::of(line.train.iter().chain(&line.test), log) else { return };
     let place = |t: f32, loss: f32| -> Pos2 {

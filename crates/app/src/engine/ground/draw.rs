@@ -21,7 +21,7 @@ pub fn camera(view: &View) -> TerrainCamera {
     TerrainCamera {
         azimuth: view.azimuth.to_radians(),
         elevation: view.elevation.to_radians(),
-        zoom: 1.12 * view.zoom,
+        zoom: 1.02 * view.zoom,
         ..TerrainCamera::default()
     }
 }
@@ -116,7 +116,8 @@ impl Face {
         let ball = centre.map_or_else(Vec::new, |[x, y, _]| {
             let corner = |i: usize| (std::f32::consts::TAU * i as f32 / CORNERS as f32).sin_cos();
             let radius = rho / self.half;
-            (0..=CORNERS).map(corner).map(|(sin, cos)| lie([x + radius * cos, y + radius * sin])).collect()
+            let around = (0..=CORNERS).map(corner).map(|(sin, cos)| [x + radius * cos, y + radius * sin]);
+            around.filter(|at| at.iter().all(|v| v.abs() <= 1.0)).map(lie).collect()
         });
         Laid { paths, marks, ball }
     }

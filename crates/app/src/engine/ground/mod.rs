@@ -93,6 +93,8 @@ pub struct Ground {
     /// Rounds so far.
     round: u64,
     trouble: Option<String>,
+    /// What has no surface at a step, so that it is not tried again there.
+    failed: Option<(Subject, u64)>,
 }
 
 #[derive(Debug)]
@@ -195,6 +197,7 @@ impl Ground {
             laid,
             round,
             trouble: None,
+            failed: None,
         }
     }
 

@@ -15,7 +15,7 @@ impl Ground {
                     self.freeze(&[(0, self.start.slot(0)), (1, first), (2, second)]);
                     self.ask_places(frame, Begun { variance: Some(principal.variance), ..begun }, false)
                 }
-                Err(error) => self.without(error),
+                Err(error) => self.without(begun, error),
             },
             Phase::Places(begun) => match frame.history.take_coordinates(&gpu) {
                 Ok(None) => Ok(self.phase = Phase::Places(begun)),
@@ -26,7 +26,7 @@ impl Ground {
                 {
                     self.ask_principal(frame, Begun { same: true, ..begun })
                 }
-                Err(error) => self.without(error),
+                Err(error) => self.without(begun, error),
             },
             Phase::Sweep { surface, values } => self.measure(surface, values),
             Phase::Line => {
@@ -42,11 +42,12 @@ impl Ground {
     }
 
     /// No surface for now, and why.
-    fn without(&mut self, error: Error) -> Result<()> {
+    fn without(&mut self, begun: Begun, error: Error) -> Result<()> {
         if !error.is_input() {
             return Err(error);
         }
         self.trouble = Some(error.to_string());
+        self.failed = Some((begun.subject, begun.step));
         Ok(())
     }
 
@@ -62,7 +63,8 @@ impl Ground {
             _ if fresh && frame.playing => Some(most),
             _ => Some(GRIDS[0]),
         };
-        let Some(grid) = grid.filter(|_| self.tools.is_some()) else { return Ok(()) };
+        let waits = self.tools.is_none() || self.failed == Some((subject, moment.step));
+        let Some(grid) = grid.filter(|_| !waits) else { return Ok(()) };
         let begun = Begun {
             subject,
             step: moment.step,
@@ -159,7 +161,9 @@ impl Ground {
             way.chain(end).map(|at| plane.place(at)).collect()
         });
         let held = marks.iter().filter(|(what, _)| *what != What::Climbed || begun.subject == Subject::Step);
-        let held: Vec<[f64; 2]> = held.map(|(_, at)| plane.place(*at)).collect();
+        // Around a climb there is as much room on the other side, for the whole ball.
+        let across = (begun.subject == Subject::Step && begun.climbs).then_some([-1.0, 0.0]);
+        let held: Vec<[f64; 2]> = held.map(|(_, at)| *at).chain(across).map(|at| plane.place(at)).collect();
         let square = Square::around(held.iter().copied().chain(ways.iter().flatten().copied()));
         let mut points: Vec<[f32; 3]> = square.grid(begun.grid).map(|at| plane.factors(at)).collect();
         // The marks' own factors, not those of their places: exactly 0 and 1 where they are the sources.
@@ -216,7 +220,8 @@ impl Ground {
             };
             let products = [dot(0, 0), dot(0, 1), dot(1, 1)];
             let Some(plane) = Plane::new(false, products) else {
-                return self.without(Error::input("the network's filters are all zero, so no direction is as long."));
+                return self
+                    .without(begun, Error::input("the network's filters are all zero, so no direction is as long."));
             };
             let square = Square { middle: [0.0; 2], half: products[0].sqrt() };
             let first = 3 * side as u64;
@@ -265,7 +270,7 @@ impl Ground {
             }
         }
         self.shown = Some(surface);
-        self.trouble = None;
+        (self.trouble, self.failed) = (None, None);
         self.round += 1;
         self.phase = Phase::Line;
         Ok(())

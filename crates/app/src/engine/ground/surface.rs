@@ -98,6 +98,18 @@ impl Surface {
         Scale { cut: most > 1.02 * high, ..Scale::new(log, least, high) }
     }
 
+    /// The losses as rows of a file: which face, the place on it in lengths of weights, and the loss.
+    pub fn csv(&self) -> String {
+        let mut rows = "face,x,y,loss\n".to_owned();
+        for (i, face) in self.faces.iter().enumerate() {
+            let at = |k: usize| face.half * (2.0 * k as f32 / (self.grid.max(2) - 1) as f32 - 1.0);
+            for (k, loss) in face.losses.iter().enumerate() {
+                rows += &format!("{i},{},{},{loss}\n", at(k % self.grid), at(k / self.grid));
+            }
+        }
+        rows
+    }
+
     /// The mark of a side.
     pub fn side(&self, side: usize) -> Option<&Mark> {
         self.faces.iter().flat_map(|face| &face.marks).find(|mark| mark.what == What::Side(side))
@@ -174,6 +186,13 @@ mod tests {
         assert!(log.heights.low <= 0.02 && log.heights.low > 0.01 && log.levels >= 14.0, "{log:?}");
         let line = log.heights.loss(1.0 / log.levels) / log.heights.low;
         assert!((line - log.interval).abs() < 1e-3, "a line is one interval above the lowest");
+    }
+
+    #[test]
+    fn rows_of_a_file_have_places() {
+        let csv = surface(vec![0.0, 1.0, 2.0, 1.0, 2.0, 3.0, 2.0, 3.0, 4.0]).csv();
+        assert_eq!(csv.lines().count(), 10);
+        assert_eq!(csv.lines().nth(6), Some("0,1,0,3"));
     }
 
     #[test]

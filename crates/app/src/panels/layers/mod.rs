@@ -44,7 +44,8 @@ pub(super) fn window_ui(
         .default_height(room.height() - 80.0)
         .show(ui.ctx(), |ui| {
             ui.set_width(width);
-            ScrollArea::vertical().max_height(room.height() - 120.0).show(ui, |ui| {
+            let height = room.height() - 120.0;
+            ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
                 ui.set_width(width);
                 content(ui, scene);
             });

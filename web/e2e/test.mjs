@@ -130,15 +130,17 @@ test("a link holds what is trained, and comes back", { timeout: 300_000 }, async
   assert.equal(config.seed, 3);
   await command(page, "set", "rho=0.3");
   await until("the link follows", async () => page.url().includes("rho=0.3"));
-  const again = await trained(new URL(page.url()).hash);
-  const second = await again.page.evaluate(() => window.lowland.config());
-  assert.deepEqual(second, await page.evaluate(() => window.lowland.config()));
   // A hash that is typed in is followed without loading the page again.
   await page.evaluate(() => (window.here = true));
   await page.evaluate(() => (location.hash = "v=1&data=circles&optimizer=sgd,sam&paused=1"));
   await until("the page follows", async () => (await page.evaluate(() => window.lowland.config())).data === "circles");
   await until("it rests, as asked", async () => (await state(page)).paused);
+  await until("the link follows again", async () => page.url().includes("paused=1"));
   assert.equal(await page.evaluate(() => window.here), true);
+  const [url, kept] = [page.url(), await page.evaluate(() => window.lowland.config())];
+  await page.close();
+  const again = await trained(new URL(url).hash.replace("&paused=1", ""));
+  assert.deepEqual(await again.page.evaluate(() => window.lowland.config()), kept);
 });
 
 for (const [what, hash, word] of [

@@ -19,6 +19,10 @@ pub enum Command {
     Restart,
     /// One SAM step, slowly.
     SlowMotion,
+    /// Slow motion moves on by itself, or holds.
+    SlowPlay,
+    /// Slow motion: so many parts on, or back.
+    SlowPart(i32),
     /// Changes a setting: key and value as the URL has them.
     Set(String, String),
     /// Gives a setting its default.
@@ -51,6 +55,14 @@ pub enum Command {
     ToggleLogLoss,
     /// Trains the map of rho and learning rate, so many steps a cell; nothing ends that.
     TrainMap(Option<u64>),
+    /// Opens the run folder at this path beside the race.
+    OpenRun(String),
+    /// Lets the person choose such a folder.
+    ChooseRun,
+    /// Closes the run folder of this number.
+    CloseRun(usize),
+    /// Trains what the run folder of this number trained.
+    TrainRun(usize),
     /// Looks back at a step; nothing for the present.
     Scrub(Option<u64>),
     /// Shows test points, or not.
@@ -158,6 +170,9 @@ pub const COMMANDS: &[Spec] = &[
     plain("step", "One step", Some(Key::S)),
     plain("restart", "Restart from the same start", Some(Key::R)),
     plain("slow-motion", "Slow motion: one SAM step", Some(Key::M)),
+    plain("slow-play", "Slow motion: run or hold", Some(Key::Slash)),
+    plain("slow-next", "Slow motion: next part", Some(Key::Period)),
+    plain("slow-back", "Slow motion: part before", Some(Key::Comma)),
     plain("dice", "Another seed", Some(Key::D)),
     with("preset", "Preset", "name", &["sam-wins", "no-difference", "sam-loses"]),
     with("set", "Set", "key=value", &[]),
@@ -191,6 +206,10 @@ pub const COMMANDS: &[Spec] = &[
         ],
     ),
     with("train-map", "Train the map of rho and learning rate", "steps, or stop", &["300", "1000", "3000", "stop"]),
+    with("open-run", "Open a run folder", "path", &[]),
+    plain("choose-run", "Choose a run folder", None),
+    with("close-run", "Close a run folder", "number from 0", &[]),
+    with("train-run", "Train what a run folder trained", "number from 0", &[]),
     plain("log-loss", "Losses: logarithm or plain", None),
     plain("present", "Back to the present", Some(Key::End)),
     with("scrub", "Look back at step", "step, or nothing for the present", &[""]),
@@ -217,7 +236,12 @@ pub const COMMANDS: &[Spec] = &[
     plain("keys", "Keys", Some(Key::Questionmark)),
     plain("close", "Close", Some(Key::Escape)),
     plain("copy-link", "Copy the link to this", Some(Key::U)),
-    with("export", "Save", "config, checkpoint, checkpoint-left, checkpoint-right, csv or png", crate::files::KINDS),
+    with(
+        "export",
+        "Save",
+        "config, checkpoint, checkpoint-left, checkpoint-right, csv, surface or png",
+        crate::files::KINDS,
+    ),
     plain("open", "Open a file", Some(Key::O)),
     plain("command-line", "Copy the command line that does the same", None),
     plain("theme", "Dark, light or as the system", None),
@@ -253,6 +277,9 @@ impl Command {
             "step" => Self::Step,
             "restart" => Self::Restart,
             "slow-motion" => Self::SlowMotion,
+            "slow-play" => Self::SlowPlay,
+            "slow-next" => Self::SlowPart(1),
+            "slow-back" => Self::SlowPart(-1),
             "dice" => Self::Dice,
             "preset" => Self::Preset(argument.into()),
             "set" => {
@@ -286,6 +313,10 @@ impl Command {
                 let steps = argument.parse().ok().filter(|steps| (1..=1_000_000).contains(steps));
                 Self::TrainMap(Some(steps.ok_or_else(wrong)?))
             }
+            "open-run" if !argument.is_empty() => Self::OpenRun(argument.into()),
+            "choose-run" => Self::ChooseRun,
+            "close-run" => Self::CloseRun(index(numbers(1)?[0])?),
+            "train-run" => Self::TrainRun(index(numbers(1)?[0])?),
             "log-loss" => Self::ToggleLogLoss,
             "present" => Self::Scrub(None),
             "scrub" if argument.is_empty() => Self::Scrub(None),
@@ -327,6 +358,8 @@ mod tests {
             let argument = match spec.name {
                 "set" => "rho=0.1",
                 "reset" => "rho",
+                "open-run" => "folder",
+                "close-run" | "train-run" => "0",
                 "add-point" | "move-point" => "1,0.5,0",
                 "remove-point" => "1",
                 _ => spec.offered.first().copied().unwrap_or_default(),

@@ -141,13 +141,28 @@ impl Curves {
             }
             Part::Val => return,
         }
-        let last = |quantity| self.last(lane, quantity).filter(|point| point.step == e.step);
+        self.gap(lane, e.step);
+    }
+
+    /// The gap at `step`, once both losses of it are there.
+    pub fn gap(&mut self, lane: usize, step: u64) {
+        let last = |quantity| self.last(lane, quantity).filter(|point| point.step == step);
         if let (Some(train), Some(test)) = (last(Quantity::TrainLoss), last(Quantity::TestLoss)) {
-            self.push(lane, Quantity::Gap, e.step, test.value - train.value);
+            self.push(lane, Quantity::Gap, step, test.value - train.value);
         }
     }
 
-    fn push(&mut self, lane: usize, quantity: Quantity, step: u64, value: f32) {
+    /// The lane of this label and seed, which begins if it is not there; `gradients` tells those of a step then.
+    pub fn lane(&mut self, label: &str, seed: u32, gradients: impl FnOnce() -> u32) -> usize {
+        let there = self.lanes.iter().position(|lane| lane.label == label && lane.seed == seed);
+        there.unwrap_or_else(|| {
+            self.lanes.push(Lane { label: label.to_owned(), seed, gradients: gradients(), ..Lane::default() });
+            self.lanes.len() - 1
+        })
+    }
+
+    /// A value of a lane at `step`: the newest one.
+    pub fn push(&mut self, lane: usize, quantity: Quantity, step: u64, value: f32) {
         let seconds = self.seconds;
         let Some(lane) = self.lanes.get_mut(lane) else { return };
         let gradients = lane.gradients_at(step);

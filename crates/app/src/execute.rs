@@ -18,6 +18,8 @@ pub enum Outside {
     Save(String),
     /// Let the person choose a file to open.
     Open,
+    /// Let the person choose a run folder to open.
+    OpenRun,
     /// Another theme.
     Theme,
 }
@@ -41,6 +43,8 @@ impl State {
                 engine.restart(self);
             }
             Command::SlowMotion => self.toggle_slow_motion(),
+            Command::SlowPlay => self.slow.iter_mut().for_each(SlowMotion::toggle),
+            Command::SlowPart(by) => self.slow.iter_mut().for_each(|slow| slow.go(by)),
             Command::Set(key, value) => self.set(&key, &value)?,
             Command::Reset(key) => {
                 let default = crate::presets::default_of(&self.config, &key)?;
@@ -68,6 +72,16 @@ impl State {
             Command::Smoothing(amount) => self.view.smoothing = amount,
             Command::Plot(place, plot) => self.view.plots[place.min(1)] = plot,
             Command::TrainMap(steps) => engine.train_map(self, steps)?,
+            Command::OpenRun(path) => self.runs.open(std::path::Path::new(path.trim()))?,
+            Command::ChooseRun => return Ok(Some(Outside::OpenRun)),
+            Command::CloseRun(run) => self.runs.close(run),
+            Command::TrainRun(run) => {
+                let run = self.runs.all().get(run).ok_or_else(|| "There is no such run folder.".to_owned())?;
+                let (name, config) = (run.name().to_owned(), crate::files::duel(run.config().clone())?);
+                crate::share::check(&config)?;
+                self.take(config);
+                self.say(format!("The race of {name} begins."));
+            }
             Command::ToggleLogLoss => self.view.log_loss = !self.view.log_loss,
             Command::Scrub(step) => self.scrub = step.map(|step| engine.look_back(step)).transpose()?,
             Command::ToggleTestPoints => self.view.test_points = !self.view.test_points,
@@ -140,7 +154,7 @@ impl State {
     fn toggle_slow_motion(&mut self) {
         self.slow = match self.slow {
             Some(_) => None,
-            None => Some(SlowMotion { since: Instant::now(), part: 0, done: 0.0, running: true }),
+            None => Some(SlowMotion { since: Instant::now(), part: 0, done: 0.0, running: !self.still }),
         };
     }
 

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 
 /// The kinds of files that can be saved; `checkpoint` is that of the side that is looked at, else the right one's.
-pub const KINDS: &[&str] = &["config", "checkpoint", "checkpoint-left", "checkpoint-right", "csv", "png"];
+pub const KINDS: &[&str] = &["config", "checkpoint", "checkpoint-left", "checkpoint-right", "csv", "surface", "png"];
 
 /// The configuration as `lowland --config` reads it.
 pub fn config(config: &Config) -> Vec<u8> {
@@ -101,6 +101,7 @@ pub fn name(kind: &str, state: &State, engine: &Engine) -> String {
     match kind {
         "config" => "lowland.json".into(),
         "csv" => "lowland-curves.csv".into(),
+        "surface" => "lowland-surface.csv".into(),
         "png" => "lowland.png".into(),
         _ => format!("lowland-{}-{}-step{step}.safetensors", label(side_of(kind, state)), state.config.seed),
     }
@@ -177,7 +178,7 @@ fn open_checkpoint(state: &mut State, name: &str, bytes: Vec<u8>) -> Result<(), 
 }
 
 /// A configuration of one lane as one that the app trains: against plain SGD, or SGD against SAM.
-fn duel(config: Config) -> Result<Config, String> {
+pub fn duel(config: Config) -> Result<Config, String> {
     let lanes = config.lanes(Command::Compare).map_err(|e| e.to_string())?;
     if lanes.len() > 1 {
         return Ok(config);

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::curves::Quantity;
 use crate::engine::Job;
 use crate::execute::Outside;
+use crate::state::Layer;
 use crate::{files, keep, share};
 use egui::{ColorImage, ThemePreference};
 use serde_json::{Value, json};
@@ -31,6 +32,8 @@ pub struct Files {
     saving: Vec<String>,
     /// A picture of the window that was asked for, and the picture once it is there.
     picture: Option<Arc<Mutex<Option<Arc<ColorImage>>>>>,
+    /// A run folder that the person is choosing.
+    choosing: Option<Job<Option<std::path::PathBuf>>>,
     /// Dropped files that are being read.
     reading: Vec<Job<(String, Result<Vec<u8>, String>)>>,
 }
@@ -60,7 +63,7 @@ impl App {
             "frames_per_second": self.engine.frames_per_second(),
             "gpu_bytes": self.engine.gpu_bytes(),
             "lanes": self.state.curves.lanes().iter().enumerate().map(lane).collect::<Vec<_>>(),
-            "surface": Value::Null,
+            "surface": self.engine.surface_state().map(|(plane, grid, step)| json!({ "plane": plane, "grid": grid, "step": step })),
             "error": warnings.map(|message| message.text.clone()).next(),
         })
         .to_string()
@@ -81,7 +84,7 @@ impl App {
         self.state.follow(share::parse(link));
     }
 
-    /// The bytes of a file: `config`, `checkpoint` (`checkpoint-left`, `checkpoint-right`), `csv` or `png`. `None` while it
+    /// The bytes of a file: `config`, `checkpoint` (`checkpoint-left`, `checkpoint-right`), `csv`, `surface` or `png`. `None` while it
     /// is being made: ask again after a frame.
     ///
     /// # Errors
@@ -96,13 +99,18 @@ impl App {
                 Ok(Some(files::csv(&self.state.curves, epoch)))
             }
             "checkpoint" | "checkpoint-left" | "checkpoint-right" => {
+                if !self.state.playing && !self.engine.snapshot_is_present() {
+                    self.engine.fetch_soon();
+                    return Ok(None);
+                }
                 let (Some(duel), Some(snapshot)) = (self.engine.duel(), self.engine.snapshot()) else {
                     return Ok(None);
                 };
-                if !self.state.playing && !self.engine.snapshot_is_present() {
-                    return Ok(None);
-                }
                 files::checkpoint(duel, snapshot, files::side_of(kind, &self.state)).map(Some)
+            }
+            "surface" => {
+                let surface = self.engine.ground().and_then(|ground| ground.surface());
+                Ok(surface.map(|surface| surface.csv().into_bytes()))
             }
             "png" => self.picture(),
             _ => Err(format!("there is no file of kind '{kind}'; there are {}.", files::KINDS.join(", "))),
@@ -155,6 +163,7 @@ impl App {
 
     /// Once a frame: files that are on their way, and what commands asked of the surroundings.
     pub(crate) fn tick_files(&mut self) {
+        self.tick_runs();
         for dropped in self.context.input(|input| input.raw.dropped_files.clone()) {
             let name = dropped.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
             #[cfg(not(target_arch = "wasm32"))]
@@ -204,6 +213,7 @@ impl App {
             }
             Outside::Save(kind) => self.files.saving.push(kind),
             Outside::Open => self.files.wishes.push(Wish::Open),
+            Outside::OpenRun => self.choose_run(),
             Outside::Theme => self.context.options_mut(|options| {
                 options.theme_preference = match options.theme_preference {
                     ThemePreference::System => ThemePreference::Dark,
@@ -211,6 +221,33 @@ impl App {
                     ThemePreference::Light => ThemePreference::System,
                 };
             }),
+        }
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn choose_run(&mut self) {
+        self.state.warn("A page cannot read folders; the desktop app compares runs.");
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn choose_run(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new().set_title("A run folder").pick_folder();
+        self.files.choosing = Some(Job::new(async move { dialog.await.map(|folder| folder.path().to_owned()) }));
+    }
+
+    /// Opens the run folder that was chosen, and reads on in those that are open.
+    fn tick_runs(&mut self) {
+        if let Some(chosen) = self.files.choosing.as_mut().and_then(Job::poll) {
+            self.files.choosing = None;
+            if let Some(Err(error)) = chosen.map(|path| self.state.runs.open(&path)) {
+                self.state.warn(error);
+            }
+        }
+        let (_, troubles) = self.state.runs.tick();
+        troubles.into_iter().for_each(|trouble| self.state.warn(trouble));
+        let wait = self.files.choosing.as_ref().map(|_| std::time::Duration::from_millis(100));
+        if let Some(wait) = wait.or(self.state.runs.next_look()) {
+            self.context.request_repaint_after(wait);
         }
     }
 
@@ -225,7 +262,11 @@ impl App {
             Some(kind) => self
                 .command("set", &format!("data={kind}:{name}"))
                 .map(|()| self.state.say(format!("{name} is the data now."))),
-            None if path.is_dir() => self.open_folder(path),
+            None if path.is_dir() => self.command("open-run", &name).map(|()| {
+                if !self.state.shows(Layer::Runs) {
+                    self.state.layers.push(Layer::Runs);
+                }
+            }),
             None => match std::fs::read(path) {
                 Ok(bytes) => files::open(&mut self.state, &name, bytes),
                 Err(error) => Err(format!("{name}: {error}. Choose a file that can be read.")),
@@ -234,16 +275,6 @@ impl App {
         if let Err(error) = opened {
             self.state.warn(error);
         }
-    }
-
-    /// Goes over to the configuration of a run folder.
-    #[cfg(not(target_arch = "wasm32"))]
-    fn open_folder(&mut self, path: &std::path::Path) -> Result<(), String> {
-        let (_, config) = lowland::run::RunFolder::open(path).map_err(|e| e.to_string())?;
-        share::check(&config)?;
-        self.state.take(config);
-        self.state.say(format!("{} is opened: its race begins.", path.display()));
-        Ok(())
     }
 }
 

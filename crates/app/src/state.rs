@@ -3,6 +3,7 @@
 use crate::curves::{Curves, Quantity};
 use crate::engine::{Start, Weights};
 use crate::plots::Plot;
+use crate::runs::Runs;
 use crate::share::Link;
 use lowland::config::Config;
 use std::rc::Rc;
@@ -31,12 +32,16 @@ pub struct State {
     pub search: String,
     /// What was measured.
     pub curves: Curves,
+    /// Run folders that are open beside it.
+    pub runs: Runs,
     /// What the app has to say, newest last.
     pub messages: Vec<Message>,
     /// The settings a lesson's link hides; `*` hides all.
     pub hidden: Vec<String>,
     /// Where slow motion stands.
     pub slow: Option<SlowMotion>,
+    /// Whether nothing may move by itself, as the system or the person asks.
+    pub still: bool,
 }
 
 /// A change of the training points.
@@ -208,6 +213,36 @@ pub struct SlowMotion {
     pub running: bool,
 }
 
+impl SlowMotion {
+    /// How long a part takes.
+    const PART: Duration = Duration::from_millis(1900);
+
+    /// Runs, or holds.
+    pub fn toggle(&mut self) {
+        (self.running, self.since) = (!self.running, Instant::now());
+    }
+
+    /// Goes `by` parts on, round and round, and holds there with the part done.
+    pub fn go(&mut self, by: i32) {
+        const PARTS: i32 = crate::engine::PARTS as i32;
+        self.part = (self.part as i32 + by).rem_euclid(PARTS) as usize;
+        (self.done, self.running) = (1.0, false);
+    }
+
+    /// Moves on by itself.
+    pub fn pass(&mut self) {
+        let seconds = std::mem::replace(&mut self.since, Instant::now()).elapsed();
+        if !self.running {
+            return;
+        }
+        // A frame that took long is not jumped over.
+        self.done += seconds.as_secs_f32().min(0.2) / Self::PART.as_secs_f32();
+        if self.done >= 1.0 {
+            (self.part, self.done) = ((self.part + 1) % crate::engine::PARTS, 0.0);
+        }
+    }
+}
+
 impl State {
     /// The opening duel.
     pub fn new() -> Self {
@@ -228,9 +263,11 @@ impl State {
             layers: Vec::new(),
             search: String::new(),
             curves: Curves::default(),
+            runs: Runs::default(),
             messages: Vec::new(),
             hidden: Vec::new(),
             slow: None,
+            still: false,
         }
     }
 

@@ -8,6 +8,62 @@ use lowland::train::Timing;
 pub const NAME: &str = "Lowland";
 /// The ground's title.
 pub const GROUND: &str = "The ground they walk on";
+/// What the ground's picture can do.
+pub const GROUND_HINT: &str = "drag to turn · scroll to zoom · C for contours";
+/// The same of a map.
+pub const MAP_HINT: &str = "scroll to zoom · C for the landscape";
+/// While the first surface is on its way.
+pub const SURVEYING: &str = "Surveying the ground...";
+/// Over the loss on the line.
+pub const ON_THE_LINE: &str = "straight from";
+/// What the circle around SAM's point is.
+pub const BALL: &str = "circle: SAM's ball of radius rho, where this slice cuts it";
+
+/// The parts of a SAM step and their formulas.
+pub const SLOW_PARTS: [[&str; 2]; 6] = [
+    ["gradient", "g = grad L(w)"],
+    ["normalise", "g / |g|"],
+    ["climb", "w + e,  e = rho g / |g|"],
+    ["second gradient", "g_s = grad L(w + e)"],
+    ["come back", "w + e - e = w"],
+    ["descend", "w - lr (momentum v + g_s)"],
+];
+/// Title of the ground in slow motion.
+pub const SLOW_TITLE: &str = "One SAM step, slowly";
+/// Its buttons.
+pub const SLOW_BACK: &str = "Back";
+/// Stops the motion.
+pub const SLOW_PAUSE: &str = "Hold";
+/// Goes on.
+pub const SLOW_PLAY: &str = "Run";
+/// One part on.
+pub const SLOW_NEXT: &str = "Next";
+/// Back to training.
+pub const SLOW_CLOSE: &str = "Back to training";
+/// Where rho is 0.
+pub const SLOW_NO_CLIMB: &str = "rho is 0: no climb, so SAM's step is SGD's";
+
+/// What a plane goes through, as its chooser says it.
+pub fn plane(kind: crate::state::PlaneKind) -> &'static str {
+    match kind {
+        crate::state::PlaneKind::Points => "start, SGD, SAM",
+        crate::state::PlaneKind::Random => "random, filter-normalised",
+        crate::state::PlaneKind::Pca => "main directions of the paths",
+    }
+}
+
+/// A loss as people read it.
+pub fn loss(value: f32) -> String {
+    match value {
+        v if !v.is_finite() => "not finite".into(),
+        0.0 => "0".into(),
+        v if v.abs() < 0.001 => format!("{v:.1e}"),
+        v if v.abs() < 0.1 => format!("{v:.3}"),
+        v if v.abs() < 10.0 => format!("{v:.2}"),
+        v => format!("{v:.0}"),
+    }
+}
+
 /// What is said while nothing is there yet.
 pub const PREPARING: &str = "Preparing the race...";
 /// Over the field of a side.
@@ -181,6 +237,14 @@ pub fn timings(timings: &[Timing]) -> Option<String> {
         parts.join(", "),
         100.0 * seconds / whole.max(1e-12),
     ))
+}
+
+/// A name of at most `most` letters.
+pub fn short(name: &str, most: usize) -> String {
+    if name.chars().count() <= most {
+        return name.to_owned();
+    }
+    name.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// The name of a side as headings have it.

@@ -263,6 +263,12 @@ impl Duel {
         Ok(true)
     }
 
+    /// Asks for the state of all lanes after the steps that are submitted.
+    pub fn fetch(&mut self) {
+        self.trainer.checkpoint_soon();
+        self.fetched = Some(Instant::now());
+    }
+
     /// Submits up to `steps` steps in chunks of `budget`, and returns what has arrived. `fetch` asks for the state of all
     /// lanes, which comes now and then by itself.
     ///
@@ -271,15 +277,15 @@ impl Duel {
     pub fn tick(&mut self, steps: u64, budget: Duration, fetch: bool) -> Result<Vec<Event>> {
         let due = self.fetched.is_none_or(|last| last.elapsed() > SNAPSHOT_EVERY);
         if due || fetch && self.fetched.is_none_or(|last| last.elapsed() > Duration::from_millis(500)) {
-            self.trainer.checkpoint_soon();
+            self.fetch();
             if let Some(double) = self.double.as_mut().filter(|_| fetch) {
                 double.checkpoint_soon();
             }
-            self.fetched = Some(Instant::now());
         }
-        let ahead = self.double.as_ref().map_or(u64::MAX, |double| {
-            (double.submitted() / 2 + MOST_AHEAD).saturating_sub(self.trainer.submitted())
-        });
+        let ahead = self
+            .double
+            .as_ref()
+            .map_or(u64::MAX, |double| (double.submitted() / 2 + MOST_AHEAD).saturating_sub(self.trainer.submitted()));
         self.trainer.allow(steps.min(ahead));
         if self.timed.is_none_or(|last| last.elapsed() > TIMED_EVERY) {
             self.trainer.profile(&self.gpu);

@@ -2,13 +2,13 @@
 
 use super::{Boundary, Duel, Job, Picture, boundary};
 use egui_wgpu::RenderState;
+use lowland::Result;
 use lowland::config::{Command, Config, LaneConfig};
 use lowland::data::Dataset;
 use lowland::gpu::Gpu;
 use lowland::model::Model;
 use lowland::train::{Event, Part, Setup, Slot, Trainer, Trouble};
 use lowland::view::{Field, FieldPainter};
-use lowland::Result;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use web_time::{Duration, Instant};
@@ -241,13 +241,7 @@ impl Pictures {
         Self { job: Some(job), field: None, pictures, drawn: false, at: None, shown: None }
     }
 
-    fn tick(
-        &mut self,
-        render: &RenderState,
-        gpu: &Gpu,
-        trainer: Option<&Trainer>,
-        theme: egui::Theme,
-    ) -> Result<()> {
+    fn tick(&mut self, render: &RenderState, gpu: &Gpu, trainer: Option<&Trainer>, theme: egui::Theme) -> Result<()> {
         // All cells at once take a software adapter some 30 ms.
         const EVERY: Duration = Duration::from_millis(700);
         if let Some(outcome) = self.job.as_mut().and_then(Job::poll) {
@@ -296,7 +290,8 @@ fn climbing(config: &Config) -> Result<Config> {
 fn axes(config: &Config) -> ([f32; SIDE], [f32; SIDE]) {
     let rho = config.rho.filter(|rho| *rho > 0.0).unwrap_or(0.1);
     let lr = config.lr.filter(|lr| *lr > 0.0).unwrap_or(0.05);
-    let around = |factors: [f32; SIDE], middle: f32| factors.map(|f| if f == 1.0 { middle } else { rounded(f * middle) });
+    let around =
+        |factors: [f32; SIDE], middle: f32| factors.map(|f| if f == 1.0 { middle } else { rounded(f * middle) });
     (around([0.0, 0.25, 0.5, 1.0, 2.0], rho), around([0.25, 0.5, 1.0, 2.0, 4.0], lr))
 }
 

@@ -3,20 +3,25 @@
 mod boundary;
 mod duel;
 mod examples;
+mod ground;
 mod job;
 mod map;
 mod past;
 mod picture;
 mod record;
+mod slow;
+mod weights;
 
 pub use boundary::{ASPECT, Boundary, Moment, Source};
 pub use duel::{Duel, Side};
 pub use examples::{Examples, Seen};
+pub use ground::{BEYOND, Ground, Laid, Line, Scale, Subject, Surface, What, camera};
 pub use job::Job;
 pub use map::{Cell, RhoMap, SIDE};
 pub use past::Past;
 pub use picture::{FORMAT, Picture};
 pub use record::of_lane;
+pub use slow::{Numbers, PARTS, Slow, place};
 
 use crate::settings::{self, Change};
 use crate::state::{Edit, State};
@@ -57,11 +62,17 @@ pub struct Engine {
     examples: Option<Examples>,
     past: Option<Past>,
     map: Option<RhoMap>,
+    ground: Option<Ground>,
+    slow: Option<Slow>,
+    /// Pixels that the picture of the ground may have.
+    ground_pixels: [u32; 2],
     next: Option<Next>,
     /// What was asked for last, whether it is there yet or not.
     asked: Option<Start>,
     /// The newest state of all lanes that came back.
     snapshot: Option<Rc<Snapshot>>,
+    /// Whether a present one is waited for.
+    wanted: bool,
     pace: Pace,
     /// When the device was lost.
     lost: bool,
@@ -112,9 +123,13 @@ impl Engine {
             examples: None,
             past: None,
             map: None,
+            ground: None,
+            slow: None,
+            ground_pixels: [640, 420],
             next: None,
             asked: None,
             snapshot: None,
+            wanted: false,
             pace,
             lost: false,
         }
@@ -138,6 +153,31 @@ impl Engine {
     /// The pictures of the decision, of 2-D data.
     pub fn boundary(&self) -> Option<&Boundary> {
         self.boundary.as_ref()
+    }
+
+    /// The loss surface.
+    pub fn ground(&self) -> Option<&Ground> {
+        self.ground.as_ref()
+    }
+
+    /// The step that slow motion shows.
+    pub fn slow(&self) -> Option<&Slow> {
+        self.slow.as_ref()
+    }
+
+    /// What the last whole surface shows: the plane's name, points along each side, and the step.
+    pub fn surface_state(&self) -> Option<(&'static str, usize, u64)> {
+        let surface = self.ground.as_ref()?.surface()?;
+        let plane = match surface.subject {
+            Subject::Plane(kind) => kind.name(),
+            Subject::Step => "step",
+        };
+        Some((plane, surface.grid, surface.step))
+    }
+
+    /// How many pixels the picture of the ground has room for.
+    pub fn look(&mut self, ground_pixels: [u32; 2]) {
+        self.ground_pixels = ground_pixels;
     }
 
     /// What both sides make of single images.
@@ -167,7 +207,8 @@ impl Engine {
             return Ok(());
         };
         let duel = self.duel.as_ref().ok_or_else(|| "The race is not there yet.".to_owned())?;
-        let map = RhoMap::new(&self.render, &self.gpu, duel, &state.config, steps).map_err(|error| error.to_string())?;
+        let map =
+            RhoMap::new(&self.render, &self.gpu, duel, &state.config, steps).map_err(|error| error.to_string())?;
         self.map = Some(map);
         Ok(())
     }
@@ -181,12 +222,16 @@ impl Engine {
     pub fn has_work(&self, state: &State) -> bool {
         let past = self.past.as_ref();
         let drawn = |duel: &Duel| match &self.boundary {
-            Some(boundary) => boundary.moment() == Some(moment(duel, past, state.scrub)),
+            Some(boundary) => {
+                let factors = mixed(self.slow.as_ref(), state);
+                let moment = factors.map_or_else(|| moment(duel, past, state.scrub), Moment::Mixed);
+                boundary.moment() == Some(moment)
+            }
             None => true,
         };
         let at_work = |duel: &Duel| !duel.is_idle() || past.is_some_and(Past::is_preparing) || !drawn(duel);
         let map = self.map.as_ref().is_some_and(RhoMap::is_running);
-        map || self.is_preparing() || self.duel.as_ref().is_some_and(at_work)
+        map || self.is_preparing() || self.is_measuring() || self.duel.as_ref().is_some_and(at_work)
     }
 
     /// The kept step nearest to `step`.
@@ -212,9 +257,19 @@ impl Engine {
         self.snapshot.as_ref().is_some_and(|snapshot| Some(snapshot.step) == present)
     }
 
+    /// Asks for the state of all lanes as soon as it can come.
+    pub fn fetch_soon(&mut self) {
+        self.wanted = true;
+    }
+
     /// Whether another duel is being prepared.
     pub fn is_preparing(&self) -> bool {
         self.next.is_some()
+    }
+
+    /// Whether a picture is still becoming finer.
+    pub fn is_measuring(&self) -> bool {
+        self.ground.as_ref().is_some_and(Ground::is_busy)
     }
 
     /// Whether the device is gone, and everything on it.
@@ -241,6 +296,8 @@ impl Engine {
             + examples
             + self.past.as_ref().map_or(0, Past::gpu_bytes)
             + self.map.as_ref().map_or(0, RhoMap::gpu_bytes)
+            + self.ground.as_ref().map_or(0, Ground::gpu_bytes)
+            + self.slow.as_ref().map_or(0, Slow::gpu_bytes)
     }
 
     /// Goes from what is trained to what `state` asks for, by the least that is needed.
@@ -329,22 +386,36 @@ impl Engine {
             }
         }
         let Some(duel) = &mut self.duel else { return };
+        match &mut state.slow {
+            Some(motion) => {
+                let slow = self.slow.get_or_insert_with(|| Slow::new(&self.gpu, duel));
+                if slow.unfolded().is_some() {
+                    motion.pass();
+                }
+            }
+            None => self.slow = None,
+        }
         // While another duel is prepared, from this one's state or anew, it rests: steps would be lost.
-        let mut rests = self.next.is_some() || state.slow.is_some();
+        let mut rests = self.next.is_some();
         if let Some(past) = &mut self.past {
             past.tick(&self.gpu, duel);
             rests |= past.is_preparing();
         }
-        let steps = match (rests, state.playing) {
-            (true, _) => 0,
-            (false, true) => self.pace.steps(state.view.speed, duel.data().shape.len() == 2),
-            (false, false) => std::mem::take(&mut state.single_steps),
+        let steps = match (rests, &mut self.slow, state.playing) {
+            (true, ..) => 0,
+            (false, Some(slow), _) => slow.allow(&self.gpu, duel),
+            (false, None, true) => self.pace.steps(state.view.speed, duel.data().shape.len() == 2),
+            (false, None, false) => std::mem::take(&mut state.single_steps),
         };
-        let fetch = self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
+        let fetch = self.wanted || self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
         match duel.tick(steps, budget, fetch) {
             Ok(events) => {
-                if state.playing && !rests {
+                if state.playing && !rests && self.slow.is_none() {
                     state.curves.pass(self.pace.seconds());
+                }
+                if let Some(slow) = &mut self.slow {
+                    slow.look(&self.gpu, duel);
+                    events.iter().for_each(|event| slow.hear(event));
                 }
                 events.into_iter().for_each(|event| self.hear(state, event));
             }
@@ -362,9 +433,55 @@ impl Engine {
         }
         if let (Some(duel), Some(boundary)) = (&self.duel, &mut self.boundary) {
             let past = self.past.as_ref();
-            let source = Source::Slots([0, 1].map(|side| slot(duel, past, side, state.scrub)));
-            boundary.tick((&self.render, &self.gpu), moment(duel, past, state.scrub), source, state, theme);
+            let factors = mixed(self.slow.as_ref(), state);
+            let unfolded = self.slow.as_ref().and_then(Slow::unfolded);
+            let source = match unfolded.zip(factors) {
+                Some((slots, factors)) => Source::Mix(slots, factors),
+                None => Source::Slots([0, 1].map(|side| slot(duel, past, side, state.scrub))),
+            };
+            let moment = factors.map_or_else(|| moment(duel, past, state.scrub), Moment::Mixed);
+            boundary.tick((&self.render, &self.gpu), moment, source, state, theme);
         }
+        if let Err(error) = self.tick_ground(state, theme) {
+            state.warn(error.to_string());
+        }
+    }
+
+    fn tick_ground(&mut self, state: &State, theme: egui::Theme) -> Result<()> {
+        let (Some(duel), Some(ground)) = (&self.duel, &mut self.ground) else { return Ok(()) };
+        let past = self.past.as_ref();
+        let (step, present) = match moment(duel, past, state.scrub) {
+            Moment::Past(step) => (step, false),
+            _ => (duel.submitted(), true),
+        };
+        // Copies of the handles: the history is asked while its entries are looked at.
+        let sides = [0, 1].map(|side| {
+            let slot = slot(duel, past, side, state.scrub);
+            (slot.weights.clone(), slot.weights_offset, slot.running.clone(), slot.running_offset)
+        });
+        let Some(history) = self.past.as_mut().and_then(Past::history_mut) else { return Ok(()) };
+        let moment = ground::Moment {
+            step,
+            sides: [0, 1].map(|side| {
+                let (weights, weights_offset, running, running_offset) = &sides[side];
+                Slot { weights, weights_offset: *weights_offset, running, running_offset: *running_offset }
+            }),
+            lanes: [0, 1].map(|side| duel.sides().get(side).map_or(0, |side| side.first)),
+            present,
+            unfolded: self.slow.as_ref().and_then(Slow::unfolded),
+            climbs: self.slow.as_ref().is_none_or(Slow::climbs),
+        };
+        let mut frame = ground::Frame {
+            render: &self.render,
+            duel,
+            history,
+            snapshot: self.snapshot.as_deref(),
+            view: &state.view,
+            dark: theme == egui::Theme::Dark,
+            playing: state.playing && self.slow.is_none(),
+            pixels: self.ground_pixels,
+        };
+        ground.tick(&mut frame, &moment)
     }
 
     fn hear(&mut self, state: &mut State, event: Event) {
@@ -374,7 +491,10 @@ impl Engine {
             Event::Evaluation(e) => {
                 state.curves.evaluation(e.lane, &e);
             }
-            Event::Checkpoint(snapshot) => self.snapshot = Some(Rc::new(*snapshot)),
+            Event::Checkpoint(snapshot) => {
+                self.snapshot = Some(Rc::new(*snapshot));
+                self.wanted = false;
+            }
             Event::Trouble { lane, step, trouble } => {
                 let label = duel.label(lane);
                 let advice = match trouble {
@@ -416,6 +536,11 @@ impl Engine {
             state.curves.go_on(duel.lanes(), duel.submitted());
         }
         self.snapshot = None;
+        let sizes = |duel: &Duel| (duel.model().parameter_floats(), duel.model().running_floats());
+        let goes_on = change == Change::Rebuild && self.duel.as_ref().is_some_and(|last| sizes(last) == sizes(&duel));
+        let before = self.ground.take().filter(|_| goes_on);
+        self.ground = Some(Ground::new(&self.render, &self.gpu, &duel, before));
+        self.slow = None;
         self.past = Some(match self.past.take() {
             Some(past) => past.go_on(&self.gpu, &duel, change == Change::Restart),
             None => Past::new(&self.gpu, &duel),
@@ -430,6 +555,13 @@ impl Engine {
 fn slot<'a>(duel: &'a Duel, past: Option<&'a Past>, side: usize, back: Option<u64>) -> Slot<'a> {
     let lane = duel.sides().get(side).map_or(0, |side| side.first);
     back.and_then(|step| past?.slot(lane, step)).unwrap_or_else(|| duel.slot(side))
+}
+
+/// Where slow motion stands between before, climbed and after, once its step is done.
+fn mixed(slow: Option<&Slow>, state: &State) -> Option<[f32; 3]> {
+    let (slow, motion) = slow.filter(|slow| slow.unfolded().is_some()).zip(state.slow)?;
+    let still = !slow.climbs() && motion.part < PARTS - 1;
+    Some(if still { [1.0, 0.0, 0.0] } else { place(motion.part, motion.done) })
 }
 
 /// What these weights are.

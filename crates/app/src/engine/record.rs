@@ -57,7 +57,8 @@ mod tests {
         let told: Vec<_> = record.changes.iter().map(|c| (c.step, c.key.as_str(), c.value.clone())).collect();
         assert_eq!(told, [(40, "rho", json!(0.2)), (40, "point", json!([3, 0.5, 1.0, -1]))]);
         assert_eq!(record.at(u64::MAX).unwrap().rho, Some(0.2));
-        let third = Start { config: Config { optimizer: Some("sgd,asam".into()), ..second.config.clone() }, ..second.clone() };
+        let third =
+            Start { config: Config { optimizer: Some("sgd,asam".into()), ..second.config.clone() }, ..second.clone() };
         let lane = of_lane(&recorded(&record, &second, &third, 50), 1);
         assert_eq!(lane.at(u64::MAX).unwrap().optimizer.as_deref(), Some("asam"));
     }

@@ -1,11 +1,14 @@
 //! The map of rho and learning rate: small multiples, each a training; a click takes its settings over.
 
 use super::Scene;
+use super::layers::window_ui;
 use crate::command::Command;
 use crate::engine::{Cell, RhoMap, SIDE};
 use crate::state::Layer;
 use crate::{text, tokens};
-use egui::{Align2, Color32, FontId, ProgressBar, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, Color32, FontId, ProgressBar, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
+};
 use lowland::train::Trouble;
 
 /// Steps of a cell that are offered.
@@ -17,25 +20,7 @@ const STRIP: f32 = 20.0;
 
 /// Draws the map, if it is open.
 pub fn map_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    if !scene.state.shows(Layer::Map) {
-        return;
-    }
-    let mut open = true;
-    let room = ui.ctx().content_rect();
-    egui::Window::new("Map of rho and learning rate")
-        .open(&mut open)
-        .frame(scene.card())
-        .collapsible(false)
-        .resizable(false)
-        .default_pos(room.center() - vec2(0.5 * room.width().min(620.0), 0.42 * room.height()))
-        .max_width(room.width() - 2.0 * tokens::PAD)
-        .show(ui.ctx(), |ui| {
-            ui.set_width((room.width() - 4.0 * tokens::PAD).min(600.0));
-            content_ui(ui, scene);
-        });
-    if !open {
-        scene.ask(Command::Layer(Layer::Map));
-    }
+    window_ui(ui, scene, Layer::Map, "Map of rho and learning rate", 600.0, content_ui);
 }
 
 fn content_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
@@ -43,21 +28,23 @@ fn content_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
                     The number is its test accuracy; a click takes both settings over.";
     ui.label(RichText::new(sentence).color(scene.colors.quiet));
     let map = scene.engine.map();
-    ui.horizontal_wrapped(|ui| {
-        match map.filter(|map| map.is_running()) {
-            Some(map) => {
-                if ui.button("Stop").clicked() {
-                    scene.ask(Command::TrainMap(None));
-                }
-                let line = format!("{} of {} steps", text::count((map.progress() * map.steps() as f32) as u64), text::count(map.steps()));
-                ui.add(ProgressBar::new(map.progress()).desired_width(220.0).text(line));
+    ui.horizontal_wrapped(|ui| match map.filter(|map| map.is_running()) {
+        Some(map) => {
+            if ui.button("Stop").clicked() {
+                scene.ask(Command::TrainMap(None));
             }
-            None => {
-                ui.label(if map.is_some() { "Again, with" } else { "Train all cells for" });
-                for steps in STEPS {
-                    if ui.button(format!("{} steps", text::count(steps))).clicked() {
-                        scene.ask(Command::TrainMap(Some(steps)));
-                    }
+            let line = format!(
+                "{} of {} steps",
+                text::count((map.progress() * map.steps() as f32) as u64),
+                text::count(map.steps())
+            );
+            ui.add(ProgressBar::new(map.progress()).desired_width(220.0).text(line));
+        }
+        None => {
+            ui.label(if map.is_some() { "Again, with" } else { "Train all cells for" });
+            for steps in STEPS {
+                if ui.button(format!("{} steps", text::count(steps))).clicked() {
+                    scene.ask(Command::TrainMap(Some(steps)));
                 }
             }
         }
@@ -81,7 +68,8 @@ fn cells_ui(ui: &mut Ui, scene: &mut Scene<'_>, map: &RhoMap) {
     let width = ((ui.available_width() - LEFT) / SIDE as f32).floor();
     let picture = map.picture(0).map_or(0.0, |_| ((width - 6.0) * 0.8).min(90.0));
     let height = picture + STRIP + 6.0;
-    let (rect, _) = ui.allocate_exact_size(vec2(LEFT + width * SIDE as f32, height * SIDE as f32 + 34.0), Sense::hover());
+    let (rect, _) =
+        ui.allocate_exact_size(vec2(LEFT + width * SIDE as f32, height * SIDE as f32 + 34.0), Sense::hover());
     let font = FontId::proportional(tokens::SMALL);
     let corner = rect.min + vec2(LEFT, 0.0);
     let accuracies = map.cells().iter().filter_map(|cell| cell.accuracy.filter(|accuracy| accuracy.is_finite()));

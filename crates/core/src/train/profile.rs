@@ -2,9 +2,9 @@
 //! timestamp before and after each of its dispatches.
 
 use super::trainer::Trainer;
+use crate::Result;
 use crate::gpu::{Gpu, Readback};
 use crate::plan::Segment;
-use crate::Result;
 
 /// The time of one dispatch of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]

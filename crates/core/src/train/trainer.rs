@@ -1,8 +1,8 @@
 //! Replays a plan in chunks: submits what fits a time budget, reads back what has arrived, never waits.
 
 use super::event::{Event, Trouble};
-use super::state::{LaneState, Snapshot};
 use super::profile::Profiler;
+use super::state::{LaneState, Snapshot};
 use super::submit::state_floats;
 use super::work::{InFlight, Job, Tally};
 use crate::config::{Augment, Order};

@@ -24,7 +24,7 @@ const LEAST: f32 = 56.0;
 
 /// Draws the card, as high as there is room.
 pub fn curves_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    let narrow = ui.ctx().content_rect().width() < tokens::NARROW;
+    let narrow = scene.narrow;
     let room = if narrow { 360.0 } else { ui.available_height().min(900.0) };
     scene.card().show(ui, |ui| {
         // What stands above may have asked for more than there is.
@@ -38,7 +38,8 @@ pub fn curves_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         let inner = (room - 22.0).max(LEAST);
         let both = inner - 3.0 * row - BELOW - 3.0 * APART - 8.0 >= 2.0 * LEAST;
         let plots: &[usize] = if both { &[0, 1] } else { &[0] };
-        let height = (inner - (1 + plots.len()) as f32 * row - BELOW - (2 * plots.len() - 1) as f32 * APART - 8.0) / plots.len() as f32;
+        let height = (inner - (1 + plots.len()) as f32 * row - BELOW - (2 * plots.len() - 1) as f32 * APART - 8.0)
+            / plots.len() as f32;
         plots_ui(ui, scene, plots, height.max(24.0), row);
         ui.allocate_ui(vec2(ui.available_width(), row), |ui| footer_ui(ui, scene));
     });
@@ -57,8 +58,10 @@ fn has_noise(scene: &Scene<'_>) -> bool {
 
 fn plots_ui(ui: &mut Ui, scene: &mut Scene<'_>, places: &[usize], height: f32, row: f32) {
     let axis = scene.state.view.axis;
-    let lines: Vec<(Plot, Vec<Line>)> =
-        places.iter().map(|place| plot_of(scene, *place)).map(|p| (p, lines(scene, p))).collect();
+    let of = |plot| (plot, lines(scene, plot).into_iter().chain(run_lines(scene, plot)).collect());
+    let lines: Vec<(Plot, Vec<Line>)> = places.iter().map(|place| of(plot_of(scene, *place))).collect();
+    // Names of folders take more room than those of optimizers.
+    let right = if scene.state.runs.all().is_empty() { RIGHT } else { RIGHT + 74.0 };
     let ends = lines.iter().flat_map(|(_, lines)| lines).filter_map(|line| line.raw.last());
     let end = ends.map(|mean| mean.x).fold(if axis == Axis::Seconds { 1.0 } else { 10.0 }, f64::max);
     let mut charts = Vec::new();
@@ -73,7 +76,7 @@ fn plots_ui(ui: &mut Ui, scene: &mut Scene<'_>, places: &[usize], height: f32, r
         response = response.on_hover_cursor(egui::CursorIcon::ResizeHorizontal);
         let area = Rect::from_min_max(
             rect.min + vec2(LEFT, APART),
-            egui::pos2((rect.right() - RIGHT).max(rect.left() + LEFT + 20.0), rect.bottom() - below),
+            egui::pos2((rect.right() - right).max(rect.left() + LEFT + 20.0), rect.bottom() - below),
         );
         let values = values(&lines, plot.height() == Height::Share);
         let scale = Scale::new(plot.height(), scene.state.view.log_loss, values);
@@ -112,7 +115,7 @@ fn plots_ui(ui: &mut Ui, scene: &mut Scene<'_>, places: &[usize], height: f32, r
 
 /// The strong curve that reaches farthest, of the sides that are looked back at.
 fn longest(chart: &Chart<'_>) -> Vec<Mean> {
-    let lines = chart.lines.iter().filter(|line| line.strong && line.side < 2);
+    let lines = chart.lines.iter().filter(|line| line.strong && line.live && line.side < 2);
     let end = |line: &&Line| line.raw.last().map_or(0.0, |mean| mean.x);
     lines.max_by(|a, b| end(a).total_cmp(&end(b))).map_or_else(Vec::new, |line| line.raw.clone())
 }
@@ -120,14 +123,17 @@ fn longest(chart: &Chart<'_>) -> Vec<Mean> {
 /// Pressing, dragging and, with the focus, arrow keys choose a moment; letting go beside the plot goes back to the present.
 fn look_back(ui: &Ui, scene: &mut Scene<'_>, chart: &Chart<'_>, response: &Response, reference: &[Mean]) {
     let asked = scene.state.scrub;
-    if response.is_pointer_button_down_on() || response.dragged() {
-        if let Some(at) = response.interact_pointer_pos() {
-            let x = chart.under(at.x).max(0.0);
-            let inside = response.rect.expand(24.0).contains(at) && reference.last().is_some_and(|last| x <= last.x);
-            let step = bands::step_at(reference, x).filter(|_| inside);
-            if step != asked {
-                scene.ask(Command::Scrub(step));
-            }
+    let held = response.is_pointer_button_down_on() || response.dragged();
+    if let Some(at) = response.interact_pointer_pos().filter(|_| held) {
+        let x = chart.under(at.x).max(0.0);
+        let inside = response.rect.expand(24.0).contains(at) && reference.last().is_some_and(|last| x <= last.x);
+        let step = bands::step_at(reference, x).filter(|_| inside);
+        // The step that is kept there; that none is is told once.
+        let kept = step.map(|step| scene.engine.look_back(step));
+        match kept.transpose() {
+            Ok(step) if step != asked => scene.ask(Command::Scrub(step)),
+            Err(_) if response.drag_started() => scene.ask(Command::Scrub(step)),
+            _ => {}
         }
     }
     if response.drag_stopped()
@@ -138,7 +144,9 @@ fn look_back(ui: &Ui, scene: &mut Scene<'_>, chart: &Chart<'_>, response: &Respo
     if response.has_focus() {
         let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
-        let by = ui.input(|input| i64::from(input.key_pressed(Key::ArrowRight)) - i64::from(input.key_pressed(Key::ArrowLeft)));
+        let by = ui.input(|input| {
+            i64::from(input.key_pressed(Key::ArrowRight)) - i64::from(input.key_pressed(Key::ArrowLeft))
+        });
         if ui.input(|input| input.key_pressed(Key::End)) {
             scene.ask(Command::Scrub(None));
         } else if ui.input(|input| input.key_pressed(Key::Home)) {
@@ -173,9 +181,38 @@ fn lines(scene: &Scene<'_>, plot: Plot) -> Vec<Line> {
                 (name, _) => name.to_owned(),
             };
             let color = scene.side_color(i);
-            lines.push(Line { side: i, strong: k == 0, label, color, raw, shown, seeds: seeds.map(single).collect() });
+            let live = true;
+            lines.push(Line {
+                side: i,
+                live,
+                strong: k == 0,
+                label,
+                color,
+                raw,
+                shown,
+                seeds: seeds.map(single).collect(),
+            });
         }
     }
+    lines
+}
+
+/// The curves of the run folders that are open: each in its colour, its lanes apart by their strokes.
+fn run_lines(scene: &Scene<'_>, plot: Plot) -> Vec<Line> {
+    let (axis, smoothing) = (scene.state.view.axis, scene.state.view.smoothing);
+    let Some((quantity, _)) = plot.curves().first().filter(|_| axis != Axis::Seconds) else { return Vec::new() };
+    let mut lines = Vec::new();
+    for (i, run) in scene.state.runs.all().iter().enumerate() {
+        for (side, group) in run.groups().into_iter().enumerate() {
+            let raw = bands::mean(run.curves(), group.first, group.seeds, *quantity, axis);
+            let mut shown = raw.clone();
+            bands::smooth(&mut shown, smoothing);
+            let label = format!("{}: {}", text::short(run.name(), 12), text::side(&group.label));
+            let color = super::runs::color(scene, i);
+            lines.push(Line { side, live: false, strong: true, label, color, raw, shown, seeds: Vec::new() });
+        }
+    }
+    lines.retain(|line| !line.raw.is_empty());
     lines
 }
 
@@ -205,7 +242,7 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>, place: usize, chart: &Chart<'_>, 
     let named = ["Upper plot", "Lower plot"][place.min(1)];
     menu.response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{named}: {}", plot.title())));
     menu.response.on_hover_text(plot.help());
-    for line in chart.lines.iter().filter(|line| line.strong) {
+    for line in chart.lines.iter().filter(|line| line.strong && line.live) {
         let step = scene.state.scrub.filter(|_| line.side < 2);
         let x = pointed.or_else(|| step.and_then(|step| bands::x_of(&line.raw, step)));
         let value = match x {
@@ -232,15 +269,14 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>, place: usize, chart: &Chart<'_>, 
 /// What the curves are over, and how much they are smoothed.
 fn axis_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let quiet = |text: String| RichText::new(text).size(tokens::SMALL).color(scene.colors.quiet);
-    let mut amount = scene.state.view.smoothing;
-    let smooth = ui.menu_button(quiet(format!("smooth {}", (100.0 * amount).round() / 100.0)), |ui| {
-        ui.label("Smoothing of curves; the measured ones stay, faint");
-        let slider = ui.add(Slider::new(&mut amount, 0.0..=0.99).fixed_decimals(2).text("smoothing"));
-        if slider.changed() {
-            scene.commands.push(Command::Smoothing(amount));
-        }
-    });
-    smooth.response.on_hover_text("Smoothing of curves");
+    let narrow = scene.narrow;
+    if !narrow {
+        let amount = scene.state.view.smoothing;
+        let smooth = ui.menu_button(quiet(format!("smooth {}", (100.0 * amount).round() / 100.0)), |ui| {
+            smoothing_ui(ui, scene);
+        });
+        smooth.response.on_hover_text("Smoothing of curves");
+    }
     let axis = scene.state.view.axis;
     let menu = ui.menu_button(quiet(format!("over {}", axis_name(axis))), |ui| {
         for other in Axis::ALL {
@@ -249,8 +285,20 @@ fn axis_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
                 scene.commands.push(Command::Axis(*other));
             }
         }
+        // There is no room for a button of its own.
+        if narrow {
+            smoothing_ui(ui, scene);
+        }
     });
     menu.response.on_hover_text(axis_help(axis));
+}
+
+fn smoothing_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    ui.label("Smoothing of curves; the measured ones stay, faint");
+    let mut amount = scene.state.view.smoothing;
+    if ui.add(Slider::new(&mut amount, 0.0..=0.99).fixed_decimals(2).text("smoothing")).changed() {
+        scene.ask(Command::Smoothing(amount));
+    }
 }
 
 fn axis_name(axis: Axis) -> &'static str {
@@ -273,7 +321,8 @@ fn axis_help(axis: Axis) -> &'static str {
 fn footer_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let small = |text: String| RichText::new(text).size(tokens::SMALL).color(scene.colors.quiet);
     ui.horizontal_centered(|ui| {
-        if let Some(score) = score(scene) {
+        let narrow = scene.narrow;
+        if let Some(score) = score(scene).filter(|_| !narrow || seeds(scene) > 1) {
             ui.label(small(score)).on_hover_text(
                 "By the last test accuracy, seed by seed. Bands are the mean over seeds and its 95 % interval (Student's t).",
             );
@@ -310,13 +359,17 @@ fn kept(ui: &Ui, scene: &Scene<'_>) -> Option<String> {
     })
 }
 
+fn seeds(scene: &Scene<'_>) -> usize {
+    scene.engine.duel().map_or(1, |duel| duel.seeds().max(1))
+}
+
 /// "SAM ahead in 7 of 8 seeds".
 fn score(scene: &Scene<'_>) -> Option<String> {
     let duel = scene.engine.duel()?;
     let [left, right, ..] = duel.sides() else { return None };
     let curves = &scene.state.curves;
     let step = scene.state.scrub.unwrap_or(u64::MAX);
-    let seeds = duel.seeds().max(1);
+    let seeds = seeds(scene);
     let score = bands::score(curves, left.first, right.first, seeds, Quantity::TestAccuracy, step)?;
     let (left, right) = (text::side(&left.label), text::side(&right.label));
     if seeds < 2 {

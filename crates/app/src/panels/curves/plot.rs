@@ -12,6 +12,8 @@ use egui::{Align2, Color32, FontId, Mesh, Painter, Pos2, Rect, Shape, Stroke, po
 pub struct Line {
     /// 0 left, 1 right, 2 and on further ones.
     pub side: usize,
+    /// Whether it is of the race, not of a run folder.
+    pub live: bool,
     /// Whether it is the plot's main curve.
     pub strong: bool,
     /// What stands at its end.
@@ -187,20 +189,25 @@ impl Chart<'_> {
             ends.push((line, at, at.y));
         }
         ends.sort_by(|a, b| a.2.total_cmp(&b.2));
+        // Names that would lie on each other move down, and up again where they would leave the plot.
         const APART: f32 = 13.0;
+        let wide = if self.lines.iter().all(|line| line.live) { 60.0 } else { 130.0 };
+        let meet = |a: Pos2, b: Pos2| (a.x - b.x).abs() < wide;
         for i in 1..ends.len() {
-            if ends[i].1.x < ends[i - 1].1.x + 60.0 && ends[i].1.x > ends[i - 1].1.x - 60.0 {
-                ends[i].2 = ends[i].2.max(ends[i - 1].2 + APART);
-            }
+            let above = ends[..i].iter().filter(|above| meet(above.1, ends[i].1));
+            ends[i].2 = above.fold(ends[i].2, |y, above| y.max(above.2 + APART));
         }
-        let over = ends.last().map_or(0.0, |end| (end.2 - self.area.bottom()).max(0.0));
+        for i in (0..ends.len()).rev() {
+            let below = ends[i + 1..].iter().filter(|below| meet(below.1, ends[i].1));
+            ends[i].2 = below.fold(ends[i].2.min(self.area.bottom()), |y, below| y.min(below.2 - APART));
+        }
         for (line, at, y) in &ends {
             if line.strong {
                 mark(painter, line.side, *at, 3.5, line.color);
             }
             let color = if line.strong { line.color } else { line.color.gamma_multiply(0.8) };
             let size = if line.strong { 12.0 } else { tokens::SMALL };
-            let place = pos2(at.x + 8.0, y - over);
+            let place = pos2(at.x + 8.0, *y);
             let font = if line.strong { tokens::strong_font(size) } else { FontId::proportional(size) };
             let text = painter.layout_no_wrap(line.label.clone(), font, color);
             let rect = Align2::LEFT_CENTER.anchor_size(place, text.size());
@@ -229,7 +236,7 @@ impl Chart<'_> {
 
     /// Where each side was at the step that is looked back at.
     pub fn past(&self, painter: &Painter, step: u64) {
-        for line in self.lines.iter().filter(|line| line.strong && line.side < 2) {
+        for line in self.lines.iter().filter(|line| line.strong && line.live && line.side < 2) {
             if let Some(x) = bands::x_of(&line.raw, step) {
                 let at = self.x(x);
                 painter.vline(at, self.area.y_range(), Stroke::new(1.5, line.color));

@@ -1,0 +1,285 @@
+//! A round of measuring, a slice a frame.
+
+use super::surface::What;
+use super::*;
+
+impl Ground {
+    pub(super) fn advance(&mut self, frame: &mut Frame<'_>, moment: &Moment<'_>) -> Result<()> {
+        let gpu = Rc::clone(&self.parts.gpu);
+        match std::mem::replace(&mut self.phase, Phase::Rest) {
+            Phase::Rest => self.rest(frame, moment),
+            Phase::Principal(begun) => match frame.history.take_principal(&gpu) {
+                Ok(None) => Ok(self.phase = Phase::Principal(begun)),
+                Ok(Some(principal)) => {
+                    let [first, second] = frame.history.directions();
+                    self.freeze(&[(0, self.start.slot(0)), (1, first), (2, second)]);
+                    self.ask_places(frame, Begun { variance: Some(principal.variance), ..begun }, false)
+                }
+                Err(error) => self.without(begun, error),
+            },
+            Phase::Places(begun) => match frame.history.take_coordinates(&gpu) {
+                Ok(None) => Ok(self.phase = Phase::Places(begun)),
+                Ok(Some(places)) => self.sweep(frame, begun, &places),
+                // Both sides are one network, as they are where rho is 0 on both: there is still the plane of their path.
+                Err(error)
+                    if error.is_input() && begun.subject == Subject::Plane(PlaneKind::Points) && begun.step > 0 =>
+                {
+                    self.ask_principal(frame, Begun { same: true, ..begun })
+                }
+                Err(error) => self.without(begun, error),
+            },
+            Phase::Sweep { surface, values } => self.measure(surface, values),
+            Phase::Line => {
+                let Some(tools) = &mut self.tools else { return Ok(()) };
+                match tools.line.advance(&gpu)? {
+                    Some(line) => self.line = Some(line),
+                    None if tools.line.is_busy() => self.phase = Phase::Line,
+                    None => {}
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// No surface for now, and why.
+    fn without(&mut self, begun: Begun, error: Error) -> Result<()> {
+        if !error.is_input() {
+            return Err(error);
+        }
+        self.trouble = Some(error.to_string());
+        self.failed = Some((begun.subject, begun.step));
+        Ok(())
+    }
+
+    /// Begins a round if there is something new to show.
+    fn rest(&mut self, frame: &mut Frame<'_>, moment: &Moment<'_>) -> Result<()> {
+        let subject = if moment.unfolded.is_some() { Subject::Step } else { Subject::Plane(frame.view.plane) };
+        let here = self.shown.as_ref().filter(|s| s.subject == subject && s.step == moment.step).map(|s| s.grid);
+        let fresh = self.drawn.is_some() && self.shown.as_ref().is_some_and(|s| s.subject == subject);
+        let most = if frame.playing && self.parts.gpu.is_software() && moment.present { GRIDS[1] } else { GRIDS[2] };
+        let grid = match here {
+            Some(grid) if self.drawn.is_some() => GRIDS.into_iter().find(|finer| *finer > grid).filter(|g| *g <= most),
+            // While training: as fine as the last one. At rest: coarse to fine.
+            _ if fresh && frame.playing => Some(most),
+            _ => Some(GRIDS[0]),
+        };
+        let waits = self.tools.is_none() || self.failed == Some((subject, moment.step));
+        let Some(grid) = grid.filter(|_| !waits) else { return Ok(()) };
+        let begun = Begun {
+            subject,
+            step: moment.step,
+            grid,
+            lanes: moment.lanes,
+            present: moment.present,
+            climbs: moment.climbs,
+            variance: None,
+            same: false,
+        };
+        let [left, right] = moment.sides;
+        self.freeze(&[(LEFT, left), (RIGHT, right)]);
+        match (subject, moment.unfolded) {
+            (Subject::Step, Some([before, climbed, after])) => {
+                self.freeze(&[(0, before), (1, climbed), (2, after)]);
+                self.ask_places(frame, begun, true)
+            }
+            (Subject::Plane(PlaneKind::Random), _) => self.random(frame, begun, moment),
+            (Subject::Plane(PlaneKind::Pca), _) => self.ask_principal(frame, begun),
+            _ => {
+                self.freeze(&[(0, self.start.slot(0)), (1, left), (2, right)]);
+                self.ask_places(frame, begun, true)
+            }
+        }
+    }
+
+    fn freeze(&self, sets: &[(u64, Slot<'_>)]) {
+        let mut encoder = self.parts.gpu.device().create_command_encoder(&Default::default());
+        for (place, slot) in sets {
+            self.frozen.copy(&mut encoder, *place, *slot);
+        }
+        self.parts.gpu.queue().submit([encoder.finish()]);
+    }
+
+    fn ask_principal(&mut self, frame: &mut Frame<'_>, begun: Begun) -> Result<()> {
+        if frame.history.ask_principal(&self.parts.gpu, &begun.lanes) {
+            self.phase = Phase::Principal(begun);
+        }
+        Ok(())
+    }
+
+    fn ask_places(&mut self, frame: &mut Frame<'_>, begun: Begun, through: bool) -> Result<()> {
+        let axes = [self.frozen.slot(1), self.frozen.slot(2)];
+        let axes = if through { Axes::Through(axes) } else { Axes::Along(axes) };
+        let trainer = begun.present.then(|| frame.duel.trainer());
+        if frame.history.ask_coordinates(&self.parts.gpu, self.frozen.slot(0), axes, trainer)? {
+            self.phase = Phase::Places(begun);
+        }
+        Ok(())
+    }
+
+    /// The plane, the square and the marked points are known: begins with the losses.
+    fn sweep(&mut self, frame: &mut Frame<'_>, begun: Begun, places: &Coordinates) -> Result<()> {
+        let through = begun.variance.is_none();
+        let Some(plane) = Plane::new(through, places.axes) else { return Ok(()) };
+        let upto = || places.entries.iter().filter(|(step, _)| *step <= begun.step);
+        let last = |lane: usize| {
+            let entries = upto().next_back().map(|(_, places)| places);
+            let now = places.present.as_ref().filter(|_| begun.present).map(|(_, places)| places);
+            now.or(entries).and_then(|places| places.get(lane)).map(|place| [place.x, place.y])
+        };
+        let plane = match (through, begun.subject) {
+            (true, _) => plane.with_origin_behind(),
+            (false, _) => {
+                let [left, right] = begun.lanes.map(|lane| last(lane).map_or(0.0, |[_, y]| y));
+                plane.with_first_to_front(right >= left)
+            }
+        };
+        let climbed = places.ascent.get(begun.lanes[1]).copied().flatten().map(|place| [place.x, place.y]);
+        let marks: Vec<(What, [f64; 2])> = match begun.subject {
+            Subject::Step => {
+                let mut marks = vec![(What::Side(1), [0.0, 0.0]), (What::After, [0.0, 1.0])];
+                marks.extend(begun.climbs.then_some((What::Climbed, [1.0, 0.0])));
+                marks
+            }
+            _ => {
+                let [left, right] = if through { [Some([1.0, 0.0]), Some([0.0, 1.0])] } else { begun.lanes.map(last) };
+                let climbed = climbed.filter(|_| begun.present);
+                let all = [
+                    (What::Start, Some([0.0, 0.0])),
+                    (What::Side(0), left),
+                    (What::Side(1), right),
+                    (What::Climbed, climbed),
+                ];
+                all.into_iter().filter_map(|(what, at)| at.map(|at| (what, at))).collect()
+            }
+        };
+        let ways = if begun.subject == Subject::Step { [None, None] } else { begun.lanes.map(Some) };
+        let ways = ways.map(|lane| -> Vec<[f64; 2]> {
+            let Some(lane) = lane else { return Vec::new() };
+            let way = upto().filter_map(|(_, places)| places.get(lane)).map(|place| [place.x, place.y]);
+            let way = std::iter::once([0.0, 0.0]).chain(way).chain(last(lane).filter(|_| !through));
+            let end = through.then_some(if lane == begun.lanes[0] { [1.0, 0.0] } else { [0.0, 1.0] });
+            way.chain(end).map(|at| plane.place(at)).collect()
+        });
+        let held = marks.iter().filter(|(what, _)| *what != What::Climbed || begun.subject == Subject::Step);
+        // Around a climb there is as much room on the other side, for the whole ball.
+        let across = (begun.subject == Subject::Step && begun.climbs).then_some([-1.0, 0.0]);
+        let held: Vec<[f64; 2]> = held.map(|(_, at)| *at).chain(across).map(|at| plane.place(at)).collect();
+        let square = Square::around(held.iter().copied().chain(ways.iter().flatten().copied()));
+        let mut points: Vec<[f32; 3]> = square.grid(begun.grid).map(|at| plane.factors(at)).collect();
+        // The marks' own factors, not those of their places: exactly 0 and 1 where they are the sources.
+        points.extend(marks.iter().map(|(_, [x, y])| {
+            let origin = if through { 1.0 - x - y } else { 1.0 };
+            [origin as f32, *x as f32, *y as f32]
+        }));
+        let mark =
+            |(what, at): &(What, [f64; 2])| Mark { what: *what, at: square.unit(plane.place(*at)), loss: f32::NAN };
+        let face = Face {
+            losses: Vec::new(),
+            half: square.half as f32,
+            marks: marks.iter().map(mark).collect(),
+            paths: ways.map(|way| way.into_iter().map(|at| square.unit(at)).collect()),
+        };
+        let sources = [0, 1, 2].map(|set| self.frozen.slot(set));
+        let Some(tools) = &mut self.tools else { return Ok(()) };
+        tools.sweeps[0].begin(&self.parts.gpu, sources, &points)?;
+        self.begin_line(frame, begun)?;
+        self.phase = Phase::Sweep { surface: begun.surface(vec![face]), values: vec![None] };
+        Ok(())
+    }
+
+    fn begin_line(&mut self, _frame: &Frame<'_>, begun: Begun) -> Result<()> {
+        let ends = [LEFT, RIGHT].map(|set| self.frozen.slot(set));
+        match &mut self.tools {
+            Some(tools) if begun.subject != Subject::Step => tools.line.begin(&self.parts.gpu, begun.step, ends),
+            _ => Ok(()),
+        }
+    }
+
+    /// Two random directions around each side, each filter as long as the side's own.
+    fn random(&mut self, frame: &mut Frame<'_>, begun: Begun, moment: &Moment<'_>) -> Result<()> {
+        let Some(snapshot) = frame.snapshot else { return Ok(()) };
+        let Some(tools) = &mut self.tools else { return Ok(()) };
+        if tools.sweeps.len() < 2 {
+            if self.second.is_none() {
+                let (with, limit) = (self.parts.clone(), self.examples);
+                let points = tools.sweeps[0].most_points();
+                let sweep =
+                    async move { Sweep::new(&with.gpu, &with.model, &with.data, Examples::Train, limit, points).await };
+                self.second = Some(Job::new(sweep));
+            }
+            return Ok(());
+        }
+        let gpu = Rc::clone(&self.parts.gpu);
+        let mut faces = Vec::new();
+        for (side, lane) in begun.lanes.into_iter().enumerate() {
+            let Some(state) = snapshot.lanes.get(lane) else { return Ok(()) };
+            let seed = frame.view.plane_seed;
+            let directions = [0, 1].map(|which| filter_normalised(&self.parts.model, &state.weights, seed, which));
+            let dot = |i: usize, k: usize| {
+                directions[i].iter().zip(&directions[k]).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
+            };
+            let products = [dot(0, 0), dot(0, 1), dot(1, 1)];
+            let Some(plane) = Plane::new(false, products) else {
+                return self
+                    .without(begun, Error::input("the network's filters are all zero, so no direction is as long."));
+            };
+            let square = Square { middle: [0.0; 2], half: products[0].sqrt() };
+            let first = 3 * side as u64;
+            for (set, direction) in directions.iter().enumerate() {
+                self.frozen.write_direction(gpu.queue(), first + 1 + set as u64, direction);
+            }
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            self.frozen.copy(&mut encoder, first, moment.sides[side]);
+            gpu.queue().submit([encoder.finish()]);
+            let mut points: Vec<[f32; 3]> = square.grid(begun.grid).map(|at| plane.factors(at)).collect();
+            points.push([1.0, 0.0, 0.0]);
+            let sources = [0, 1, 2].map(|set| self.frozen.slot(first + set));
+            if let Some(sweep) = self.tools.as_mut().and_then(|tools| tools.sweeps.get_mut(side)) {
+                sweep.begin(&gpu, sources, &points)?;
+            }
+            let marks = vec![Mark { what: What::Side(side), at: [0.0; 2], loss: f32::NAN }];
+            faces.push(Face { losses: Vec::new(), half: square.half as f32, marks, paths: Default::default() });
+        }
+        self.begin_line(frame, begun)?;
+        self.phase = Phase::Sweep { surface: begun.surface(faces), values: vec![None, None] };
+        Ok(())
+    }
+
+    /// Submits a slice, and shows the surface once all its losses have come back.
+    fn measure(&mut self, mut surface: Surface, mut values: Vec<Option<Vec<[f32; 2]>>>) -> Result<()> {
+        let Some(tools) = &mut self.tools else { return Ok(()) };
+        let gpu = &self.parts.gpu;
+        for (sweep, values) in tools.sweeps.iter_mut().zip(&mut values) {
+            let whole = sweep.advance(gpu, 1);
+            if let Some(found) = sweep.take(gpu)?.filter(|_| whole) {
+                *values = Some(found);
+            }
+            if !whole {
+                break;
+            }
+        }
+        if values.iter().any(Option::is_none) {
+            self.phase = Phase::Sweep { surface, values };
+            return Ok(());
+        }
+        for (face, values) in surface.faces.iter_mut().zip(values.into_iter().flatten()) {
+            let (grid, marks) = values.split_at(surface.grid * surface.grid);
+            face.losses = grid.iter().map(|[loss, _]| *loss).collect();
+            for (mark, [loss, _]) in face.marks.iter_mut().zip(marks) {
+                mark.loss = *loss;
+            }
+        }
+        self.shown = Some(surface);
+        (self.trouble, self.failed) = (None, None);
+        self.round += 1;
+        self.phase = Phase::Line;
+        Ok(())
+    }
+}
+
+impl Begun {
+    fn surface(self, faces: Vec<Face>) -> Surface {
+        let Self { subject, step, grid, variance, same, .. } = self;
+        Surface { subject, step, grid, faces, variance, same }
+    }
+}

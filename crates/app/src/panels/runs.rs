@@ -1,0 +1,88 @@
+//! Run folders beside the race: open, close, and train what one of them trained.
+
+use super::Scene;
+use super::layers::window_ui;
+use crate::command::Command;
+use crate::curves::Quantity;
+use crate::runs::Run;
+use crate::state::Layer;
+use crate::{bands, text, tokens};
+use egui::{Color32, Id, RichText, TextEdit, Ui, vec2};
+
+/// Draws the list, if it is open.
+pub fn runs_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    window_ui(ui, scene, Layer::Runs, "Run folders", 540.0, |ui, scene| {
+        let sentence = "Folders that lowland train, compare or sweep made, finished or not. Their curves lie in the plots \
+                        beside those of the race. A folder can be dropped here, too.";
+        ui.label(RichText::new(sentence).color(scene.colors.quiet));
+        path_ui(ui, scene);
+        for i in 0..scene.state.runs.all().len() {
+            run_ui(ui, scene, i);
+        }
+    });
+}
+
+fn path_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    let id = Id::unique("run folder");
+    let mut path = ui.data(|data| data.get_temp::<String>(id)).unwrap_or_default();
+    ui.horizontal(|ui| {
+        let width = (ui.available_width() - 150.0).max(120.0);
+        let edit = TextEdit::singleline(&mut path).hint_text("path of a folder").desired_width(width);
+        let edit = ui.add(edit);
+        edit.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Path of a run folder"));
+        let entered = edit.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        if (ui.button("Open").clicked() || entered) && !path.trim().is_empty() {
+            scene.ask(Command::OpenRun(std::mem::take(&mut path)));
+        }
+        if cfg!(not(target_family = "wasm")) && ui.button("Choose...").clicked() {
+            scene.ask(Command::ChooseRun);
+        }
+    });
+    ui.data_mut(|data| data.insert_temp(id, path));
+}
+
+fn run_ui(ui: &mut Ui, scene: &mut Scene<'_>, i: usize) {
+    let Some(run) = scene.state.runs.all().get(i) else { return };
+    ui.separator();
+    ui.horizontal_wrapped(|ui| {
+        let (dot, _) = ui.allocate_exact_size(vec2(12.0, 12.0), egui::Sense::hover());
+        ui.painter().circle_filled(dot.center(), 5.0, color(scene, i));
+        ui.label(tokens::strong(run.name()));
+        ui.label(RichText::new(summary(run)).color(scene.colors.quiet));
+    });
+    ui.horizontal(|ui| {
+        if ui.button("Train this").on_hover_text("Takes its configuration over: the race begins anew").clicked() {
+            scene.commands.push(Command::TrainRun(i));
+        }
+        if ui.button("Close").clicked() {
+            scene.commands.push(Command::CloseRun(i));
+        }
+    });
+}
+
+/// What it trained, and where it stands.
+fn summary(run: &Run) -> String {
+    let config = run.config();
+    let mut line = format!("{}, {} wrong labels", config.data, text::percent(config.label_noise));
+    for group in run.groups() {
+        let at = |lane| run.curves().last(lane, Quantity::TestAccuracy);
+        let values: Vec<f32> =
+            (group.first..group.first + group.seeds).filter_map(at).map(|point| point.value).collect();
+        let label = text::side(&group.label);
+        let Some(point) = at(group.first) else {
+            line += &format!(" · {label}");
+            continue;
+        };
+        let (mean, _) = bands::interval(&values);
+        line += &format!(" · {label} {} at step {}", text::percent(mean), text::count(point.step));
+    }
+    line
+}
+
+/// The colour of a run's curves: neither of the sides'.
+pub fn color(scene: &Scene<'_>, run: usize) -> Color32 {
+    let colors = &scene.colors.class_points;
+    // The classes' colours, those apart from both sides' first.
+    const ORDER: [usize; 8] = [1, 5, 6, 0, 8, 2, 4, 7];
+    colors[ORDER[run % ORDER.len()]]
+}

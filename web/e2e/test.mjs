@@ -360,7 +360,7 @@ test("100 steps give the numbers that they give natively", { timeout: 300_000 },
   t.diagnostic(`losses differ by at most ${worst.map((w) => w.toExponential(1)).join(" in the first 20 steps, and ")}`);
   assert.ok(early.length >= 6 && late.length >= 12, `${early.length} and ${late.length} losses could be compared`);
   // Weights are drawn on the device, where WGSL lets a cosine be wrong by 2^-11: the two drivers begin some 1e-4 apart
-  // (measured: 9e-5 in the first loss), and a network with ReLUs drives that apart (measured: 7e-4 by step 20 and 3e-2 by step 100).
-  assert.ok(worst[0] < 3e-3, `the first losses differ by ${worst[0]}`);
+  // (measured: 9e-5 in the first loss), and a network with ReLUs drives that apart (measured: 3e-2 by step 100).
+  assert.ok(worst[0] < 1e-3, `the first losses differ by ${worst[0]}`);
   assert.ok(worst[1] < 0.1, `a loss differs by ${worst[1]}`);
 });

@@ -1,4 +1,4 @@
-//! One network in training, stepped by the page.
+//! What the page does without the app: the images that lie beside the module, and one network in training, step by step.
 
 use eframe::wasm_bindgen::{self, prelude::*};
 use lowland::bench::{StepBench, dataset};
@@ -6,6 +6,12 @@ use lowland::config::Config;
 use lowland::data::Shape;
 use lowland::gpu::{Gpu, GpuOptions};
 use lowland::train::Trainer;
+
+/// Takes the images that ship with the project: `fashion-sample.bin` of the site.
+#[wasm_bindgen]
+pub fn provide_sample(bytes: Vec<u8>) {
+    lowland::data::provide_sample(bytes);
+}
 
 /// `cnn:16,32` with ten classes on random inputs: learning rate 0.05, momentum 0.9, decay 5e-4, rho 0.05.
 #[wasm_bindgen]

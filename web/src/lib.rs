@@ -4,7 +4,7 @@
 
 mod bench;
 
-pub use bench::Bench;
+pub use bench::{Bench, provide_sample};
 
 use eframe::egui_wgpu::{WgpuConfiguration, WgpuSetup};
 use eframe::wasm_bindgen::{self, prelude::*};
@@ -25,12 +25,6 @@ pub fn main() {
         }
     }));
     let _ = eframe::WebLogger::init(log::LevelFilter::Warn);
-}
-
-/// Takes the images that ship with the project (`fashion-sample.bin` of the site), which lie beside the module.
-#[wasm_bindgen]
-pub fn provide_sample(bytes: Vec<u8>) {
-    lowland::data::provide_sample(bytes);
 }
 
 /// The app on a canvas. What is lost with a device comes back with [`Page::start`] on a fresh canvas.
@@ -66,7 +60,7 @@ impl Page {
             setup.device_descriptor = Arc::new(Gpu::device_descriptor);
         }
         let options = eframe::WebOptions { wgpu_options, dithering: !software, ..Default::default() };
-        let start = Start { link: hash, software: Some(software), snapshot, address };
+        let start = Start { link: hash, software: Some(software), snapshot, address, ..Start::default() };
         let create = move |context: &eframe::CreationContext<'_>| {
             let render = context.wgpu_render_state.clone().ok_or("the browser gave no device")?;
             let app = App::new(&context.egui_ctx, render, start);

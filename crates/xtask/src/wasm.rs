@@ -24,7 +24,7 @@ pub fn build(package: &str, profile: &str) -> Result<PathBuf> {
 
 /// True if `package` passes clippy as it is built for the browser; nothing where only Debian's toolchain is to be had.
 pub fn lint(package: &str) -> Result<Option<bool>> {
-    if !has_target() && !(add_target() && has_target()) {
+    if !can_have_target() {
         return Ok(None);
     }
     let mut clippy = cargo();
@@ -34,7 +34,7 @@ pub fn lint(package: &str) -> Result<Option<bool>> {
 
 /// `cargo SUBCOMMAND --target wasm32-unknown-unknown`, and the folder that it builds into.
 fn cargo_for_wasm(subcommand: &str) -> Result<(Command, PathBuf)> {
-    if has_target() || (add_target() && has_target()) {
+    if can_have_target() {
         let mut own = cargo();
         own.args([subcommand, "--target", TARGET]).env("CARGO_TARGET_DIR", target_dir());
         return Ok((own, target_dir()));
@@ -51,6 +51,11 @@ fn cargo_for_wasm(subcommand: &str) -> Result<(Command, PathBuf)> {
     }
     let folder = target_dir().join("wasm-debian");
     Ok((debian_cargo(subcommand, &folder), folder))
+}
+
+/// True if the toolchain in use has the target now, or had it added.
+fn can_have_target() -> bool {
+    has_target() || (add_target() && has_target())
 }
 
 /// True if the compiler in use has the target's library, by whatever way it came.

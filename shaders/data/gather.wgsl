@@ -1,7 +1,8 @@
 // Fetches a step's batch: chooses the examples, unpacks and scales them, and lays them out as the network wants them,
 // channels last and padded to vec4s (IMAGE) or flat. A data set larger than one binding lies in several pieces, each
-// with a dispatch of its own. An invocation copies up to 64 vec4s of one example, so choosing costs little. With AUGMENT a
-// training image is flipped, cropped out of its padded self and cut out on the way, as drawn for (seed, step, position).
+// with a dispatch of its own. `lanes` invocations share an example: each chooses it, and copies every `lanes`th vec4, so that
+// neighbours read and write side by side. With AUGMENT a training image is flipped, cropped out of its padded self and cut out
+// on the way, as drawn for (seed, step, position).
 #import shared/clock
 #import shared/rng
 
@@ -11,13 +12,12 @@ struct Gather {
   piece_first: u32, piece_examples: u32, example_words: u32, features: u32,
   channels: u32, pixels: u32, example4: u32, stride: u32,
   width: u32, flip: u32, crop: u32, reflect: u32,
-  cutout: u32,
+  cutout: u32, lanes: u32,
 }
 struct Seeds { seed: array<vec4u, 256> }
 const SHUFFLE = 0u;
 const FILE = 1u;
 const ONCE = 2u;                                             // every example once, in order: an evaluation
-const CHUNK = 64u;
 const BLACK = 0xFFFFFFFFu;                                   // a pixel of the padding
 const CUT = 0xFFFFFFFEu;                                     // a pixel that is 0 after scaling
 
@@ -95,9 +95,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
     clock.step = clock.next;
     clock.offset = p.offset;
   }
-  let i = id.x % p.count;
-  let begin = id.x / p.count * CHUNK;
-  if begin >= p.example4 { return; }
+  let i = id.x / p.lanes;
+  let begin = id.x % p.lanes;
+  if i >= p.count { return; }
   let chosen = choose(wg.z, p.offset + i);
   let missing = chosen >= p.examples;
   let example = p.first + select(chosen, 0u, missing);
@@ -109,14 +109,17 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(global_invocation_id) id: vec
   let c4 = (p.channels + 3u) / 4u;
   var pixel = begin / c4;                                    // of an image: f / c4 and f % c4 without a division each
   var c = begin % c4;
-  for (var f = begin; f < min(begin + CHUNK, p.example4); f++) {
+  let pixels = p.lanes / c4;
+  let rest = p.lanes % c4;
+  for (var f = begin; f < p.example4; f += p.lanes) {
     var v = vec4f(0.0);
     if IMAGE {
       let at = source(pixel);
       let first = 4u * c;
       v = vec4f(image_feature(base, at, first), image_feature(base, at, first + 1u), image_feature(base, at, first + 2u), image_feature(base, at, first + 3u));
-      c++;
-      if c == c4 { c = 0u; pixel++; }
+      pixel += pixels;
+      c += rest;
+      if c >= c4 { c -= c4; pixel++; }
     } else if BYTES && !AUGMENT && p.pixels % 4u == 0u {
       let s = scaling[4u * f / p.pixels];                    // the four share a word and a channel
       v = (vec4f(unpack4xU8(data[base + f])) - s.x) * s.y;

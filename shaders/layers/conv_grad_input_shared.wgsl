@@ -13,13 +13,13 @@
 @group(0) @binding(5) var<storage, read_write> dx: array<vec4f>;
 
 var<workgroup> ds: array<vec4f, 256>;                        // [output vec4][pixel]
-var<workgroup> ws: array<vec4f, 256>;                        // [output vec4][input channel]
+var<workgroup> ws: array<vec4f, 256>;                        // [output vec4][input channel], 4 c + j at 16 j + c: no conflicts of banks
 var<private> acc: array<vec4f, 4>;
 
 fn multiply(i: u32, k: u32, pixel: u32, w: mat4x4f) { acc[i] += ds[k * 64u + pixel + i] * w; }
-fn chunk(k: u32, pixel: u32, channel: u32) {
-  let o = k * 64u + channel;
-  let w = mat4x4f(ws[o], ws[o + 1u], ws[o + 2u], ws[o + 3u]);
+fn chunk(k: u32, pixel: u32, column: u32) {
+  let o = k * 64u + column;
+  let w = mat4x4f(ws[o], ws[o + 16u], ws[o + 32u], ws[o + 48u]);
   multiply(0u, k, pixel, w); multiply(1u, k, pixel, w); multiply(2u, k, pixel, w); multiply(3u, k, pixel, w);
 }
 fn store(i: u32, first: u32, x0: u32, c: u32) {
@@ -38,12 +38,12 @@ fn main(
   let tile = workgroup_index(wg, groups) % tiles;
   let column = workgroup_index(wg, groups) / tiles;
   let length4 = g.kernel_height * g.kernel_width * g.out_channels4;
-  // What this invocation loads: output vec4 li / 64 of pixel li % 64 and of input channel li % 64.
+  // What this invocation loads: output vec4 li / 64 of pixel li % 64 and of one input channel.
   let m = tile * 64u + li % 64u;
   let line = m / g.in_width;
   let image = r.work * g.out_stride + line / g.in_height * g.out_height * g.out_width * g.out_channels4;
   let corner = vec2u(m % g.in_width, line % g.in_height) + g.padding;
-  let load_channel = column * 64u + li % 64u;
+  let load_channel = column * 64u + li % 16u * 4u + li / 16u % 4u;
   let pixel = li / 16u * 4u;
   let c = column * 16u + li % 16u;
   for (var k0 = 0u; k0 < length4; k0 += 4u) {
@@ -59,8 +59,7 @@ fn main(
       + (tap * g.in_channels4 * 4u + load_channel) * g.out_channels4 + k % g.out_channels4;
     ws[li] = select(vec4f(0.0), weights[select(0u, from_w, w_ok)], w_ok);
     workgroupBarrier();
-    chunk(0u, pixel, li % 16u * 4u); chunk(1u, pixel, li % 16u * 4u);
-    chunk(2u, pixel, li % 16u * 4u); chunk(3u, pixel, li % 16u * 4u);
+    chunk(0u, pixel, li % 16u); chunk(1u, pixel, li % 16u); chunk(2u, pixel, li % 16u); chunk(3u, pixel, li % 16u);
     workgroupBarrier();
   }
   if c >= g.in_channels4 { return; }

@@ -4,4 +4,5 @@ struct BatchNorm {
   stride: u32, partial_stride: u32, weight_stride: u32, gamma_offset: u32,
   beta_offset: u32, state_stride: u32, mean_offset: u32, var_offset: u32,
   grad_stride: u32, epsilon: f32, momentum: f32, in_by_data: u32,
+  lanes: u32,                                                // invocations that merge a channel's slices: a power of 2
 }

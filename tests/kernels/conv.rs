@@ -10,7 +10,7 @@ use lowland_tests::{ACTIVATIONS, FAMILIES, coverage::covers, gpu};
 
 /// Sums of up to 300 products of numbers below 1 in f32; a product too many or too few is off by about 0.3.
 const FORWARD: Tolerance = within(1e-5, 1e-5);
-/// Sums of up to 5000 such products.
+/// Sums of up to 18432 such products.
 const GRAD_WEIGHT: Tolerance = within(1e-4, 1e-5);
 
 #[derive(Clone, Copy)]
@@ -47,6 +47,8 @@ const CASES: &[Row] = &[
     ((70, 68), (2, 3), (3, 3), 1, 1, 11),
     ((130, 3), (1, 1), (1, 1), 1, 0, 64),
     ((3, 130), (1, 1), (1, 1), 1, 0, 129),
+    // More than 8 vec4s of channels and 256 tiles of 64 pixels: large enough for the large tiles of a GPU.
+    ((33, 37), (17, 31), (2, 2), 1, 1, 32),
     // Two tiles of output channels and an even number of slices.
     ((3, 68), (8, 8), (3, 3), 1, 1, 8),
 ];

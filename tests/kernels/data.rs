@@ -97,6 +97,7 @@ fn run(case: &Case) -> bool {
     };
     let example_floats = if case.image { pixels * padded(channels) } else { padded(features) };
     let example4 = example_floats / 4;
+    let lanes = example4.div_ceil(8);
 
     let mut bench = Bench::default();
     let seeds = bench.table(&SEEDS);
@@ -129,11 +130,12 @@ fn run(case: &Case) -> bool {
             crop: case.augment.crop as u32,
             reflect: u32::from(case.augment.reflect),
             cutout: case.augment.cutout as u32,
+            lanes: lanes as u32,
         };
         let flag = |on: bool| f64::from(u8::from(on));
         let augments = case.augment.width > 0;
         let overrides = [("BYTES", flag(case.bytes)), ("IMAGE", flag(case.image)), ("AUGMENT", flag(augments))];
-        let groups = (count * example4.div_ceil(64)).div_ceil(64);
+        let groups = (count * lanes).div_ceil(64);
         bench.launch(&GATHER, &overrides, &p, seeds, &[data, labels_id, scaling_id, clock, out, chosen], groups);
     }
     let ran = bench.run(gpu, 1);

@@ -9,9 +9,11 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     (
         "conv",
         &[
+            "conv_forward_deep",
             "conv_forward_register",
             "conv_forward_shared",
             "conv_forward_subgroup",
+            "conv_grad_input_deep",
             "conv_grad_input_register",
             "conv_grad_input_shared",
             "conv_grad_input_subgroup",

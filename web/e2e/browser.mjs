@@ -63,7 +63,7 @@ export async function open(browser, address, { width = 1280, height = 800, dark 
 }
 
 /** Waits until `probe` gives something true and returns it; says what it gave last otherwise. */
-export async function until(what, probe, { seconds = 60, every = 100 } = {}) {
+export async function until(what, probe, { seconds = 120, every = 100 } = {}) {
   const end = Date.now() + 1000 * seconds;
   for (let last; ; ) {
     last = await probe();

@@ -170,8 +170,10 @@ test("files that are saved are what they claim to be", { timeout: 300_000 }, asy
   };
   const config = JSON.parse((await bytes("config")).toString());
   assert.equal(config.data, "circles");
-  const csv = (await bytes("csv")).toString().trim().split("\n");
-  assert.ok(csv.length > 10, `${csv.length} rows`);
+  const csv = await until("ten rows of curves", async () => {
+    const rows = (await bytes("csv")).toString().trim().split("\n");
+    return rows.length > 10 && rows;
+  });
   assert.ok(["optimizer", "seed", "step"].every((name) => csv[0].split(",").includes(name)), csv[0]);
   const checkpoint = await bytes("checkpoint");
   const header = JSON.parse(checkpoint.subarray(8, 8 + Number(checkpoint.readBigUInt64LE(0))).toString());
@@ -265,11 +267,10 @@ test("a page that nobody sees rests", { timeout: 120_000 }, async () => {
 
 test("the numbers are there as text", { timeout: 120_000 }, async () => {
   const { page } = await trained();
-  await until("the table is filled", async () => (await page.locator("#numbers-body tr").count()) >= 2);
-  const text = await page.locator("#numbers").evaluate((node) => node.textContent);
-  assert.match(text, /Step \d+/);
-  assert.match(text, /sgd.*%.*sam.*%/is);
-  assert.match(await page.locator("#spoken").evaluate((node) => node.textContent), /SGD [\d.]+ %, SAM [\d.]+ %/);
+  const text = () => page.locator("#numbers table").evaluate((node) => node.textContent);
+  await until("the table is filled", async () => /Step \d+.*sgd.*%.*sam.*%/is.test(await text()));
+  const spoken = () => page.locator("#spoken").evaluate((node) => node.textContent);
+  await until("both accuracies are spoken", async () => /SGD [\d.]+ %, SAM [\d.]+ %/.test(await spoken()));
   assert.equal(await page.locator("#spoken").getAttribute("aria-live"), "polite");
   const tree = await page.locator("#numbers table").ariaSnapshot();
   assert.match(tree, /columnheader "Test accuracy"/);

@@ -206,32 +206,35 @@ function download(name, bytes) {
 // --- for those who do not see the canvas ----------------------------------------------------------------------------
 
 const percent = (fraction) => (Number.isFinite(fraction) ? `${(100 * fraction).toFixed(1)} %` : "not measured yet");
-let spokenAt = 0;
+let spokenAt = -Infinity;
 let spokenPaused = null;
 
 function tell() {
   const state = JSON.parse(page.state());
-  const rate = Math.round(state.steps_per_second ?? 0);
-  byId("numbers-caption").textContent = `Step ${state.step}, ${state.paused ? "paused" : `${rate} steps a second`}, on ${state.adapter || adapter.adapter}${state.error ? `. ${state.error}` : ""}`;
-  const rows = (state.lanes ?? []).map((lane) => {
+  const lanes = state.lanes ?? [];
+  const rate = state.paused ? "paused" : `${Math.round(state.steps_per_second ?? 0)} steps a second`;
+  byId("numbers-caption").textContent = `Step ${state.step}, ${rate}, on ${state.adapter || adapter.adapter}${state.error ? `. ${state.error}` : ""}`;
+  const rows = lanes.map((lane) => {
     const row = document.createElement("tr");
     const loss = Number.isFinite(lane.loss) ? lane.loss.toPrecision(3) : "not measured yet";
     const cells = [lane.optimizer, lane.seed, loss, percent(lane.train_accuracy), percent(lane.test_accuracy)];
-    cells.forEach((text, column) => {
+    cells.forEach((content, column) => {
       const cell = document.createElement(column ? "td" : "th");
       if (!column) cell.scope = "row";
-      cell.textContent = text;
+      cell.textContent = content;
       row.append(cell);
     });
     return row;
   });
   byId("numbers-body").replaceChildren(...rows);
-  // Spoken seldom: when training stops or goes on, and every twenty seconds between.
+  // Spoken seldom: when there are first numbers, when training stops or goes on, and every twenty seconds between.
+  const sides = lanes.slice(0, 2);
+  const measured = sides.length > 0 && sides.every((lane) => Number.isFinite(lane.test_accuracy));
   const now = performance.now();
-  if (state.paused !== spokenPaused || now - spokenAt > 20_000) {
+  if (measured && (state.paused !== spokenPaused || now - spokenAt > 20_000)) {
     [spokenAt, spokenPaused] = [now, state.paused];
-    const lanes = (state.lanes ?? []).slice(0, 2).map((lane) => `${String(lane.optimizer).toUpperCase()} ${percent(lane.test_accuracy)}`);
-    byId("spoken").textContent = `${state.paused ? "Paused at" : "Training, "}step ${state.step}. Test accuracy: ${lanes.join(", ")}.`;
+    const accuracies = sides.map((lane) => `${String(lane.optimizer).toUpperCase()} ${percent(lane.test_accuracy)}`);
+    byId("spoken").textContent = `${state.paused ? "Paused at" : "Training,"} step ${state.step}. Test accuracy: ${accuracies.join(", ")}.`;
   }
 }
 

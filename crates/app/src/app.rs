@@ -8,6 +8,7 @@ use crate::state::State;
 use crate::{keep, share, tokens};
 use egui::{Align, Layout, Rect, ScrollArea, Stroke, Theme, Ui, UiBuilder, vec2};
 use egui_wgpu::RenderState;
+use lowland::config::Config;
 use std::rc::Rc;
 
 /// How the app begins.
@@ -15,6 +16,8 @@ use std::rc::Rc;
 pub struct Start {
     /// The link's part behind `#`, or nothing for the opening duel.
     pub link: String,
+    /// The configuration, where it is not the link's.
+    pub config: Option<Config>,
     /// Whether the adapter computes on the CPU, where the shell knows and the adapter does not.
     pub software: Option<bool>,
     /// What [`App::snapshot`] kept, to go on from; it has its own link.
@@ -41,7 +44,12 @@ impl App {
         let mut engine = Engine::new(render, start.software);
         let mut state = State::new();
         match start.snapshot.as_deref().map(keep::read) {
-            None => state.follow(share::parse(&start.link)),
+            None => {
+                state.follow(share::parse(&start.link));
+                if let Some(config) = start.config {
+                    state.take(config);
+                }
+            }
             Some(Ok((link, snapshot))) => {
                 state.follow(link);
                 if let Some(snapshot) = snapshot {
@@ -108,6 +116,9 @@ impl App {
         self.engine.look(self.ground_pixels);
         self.engine.tick(&mut self.state, theme);
         self.draw(ui, theme);
+        if !self.commands.is_empty() {
+            ui.ctx().request_repaint();
+        }
         if self.state.playing || self.engine.has_work(&self.state) || self.state.slow.is_some() {
             ui.ctx().request_repaint_after(self.engine.frame_interval());
         }
@@ -184,12 +195,10 @@ fn wide_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let line = Stroke::new(1.0, scene.colors.edge);
     let whole = ui.max_rect().expand2(vec2(tokens::PAD, 0.0));
     ui.painter().hline(whole.x_range(), below.top(), line);
-    let mut below = column(ui, below.with_min_y(below.top() + tokens::GAP));
-    panels::controls_ui(&mut below, scene);
-    let status = below.max_rect();
+    panels::controls_ui(&mut column(ui, below.with_min_y(below.top() + tokens::GAP)), scene);
     let mut corner = ui.new_child(
         UiBuilder::new()
-            .max_rect(status.with_min_y(status.bottom() - 16.0).with_min_x(status.left() + 240.0))
+            .max_rect(below.with_min_y(below.bottom() - 16.0).with_min_x(below.left() + 240.0))
             .layout(Layout::right_to_left(Align::Center)),
     );
     panels::status_ui(&mut corner, scene);

@@ -104,12 +104,13 @@ impl App {
                 Ok(Some(files::csv(&self.state.curves, epoch)))
             }
             "checkpoint" | "checkpoint-left" | "checkpoint-right" => {
+                if !self.state.playing && !self.engine.snapshot_is_present() {
+                    self.engine.fetch_soon();
+                    return Ok(None);
+                }
                 let (Some(duel), Some(snapshot)) = (self.engine.duel(), self.engine.snapshot()) else {
                     return Ok(None);
                 };
-                if !self.state.playing && !self.engine.snapshot_is_present() {
-                    return Ok(None);
-                }
                 files::checkpoint(duel, snapshot, files::side_of(kind, &self.state)).map(Some)
             }
             "surface" => {

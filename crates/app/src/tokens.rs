@@ -147,6 +147,9 @@ pub const STROKE: f32 = 2.0;
 /// The family of the heavier weight.
 const SEMIBOLD: &str = "semibold";
 
+/// The style of text in the heavier weight.
+pub const STRONG: &str = "strong";
+
 /// `text` in the heavier weight.
 pub fn strong(text: impl Into<String>) -> RichText {
     RichText::new(text).family(FontFamily::Name(SEMIBOLD.into()))
@@ -220,6 +223,7 @@ pub fn install(context: &egui::Context) {
             ] {
                 style.text_styles.insert(name, egui::FontId::proportional(size));
             }
+            style.text_styles.insert(egui::TextStyle::Name(STRONG.into()), strong_font(BODY));
         });
     }
 }

@@ -1,4 +1,5 @@
 //! The map of rho and learning rate.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Run folders beside the race.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod common;
 

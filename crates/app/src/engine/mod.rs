@@ -71,6 +71,8 @@ pub struct Engine {
     asked: Option<Start>,
     /// The newest state of all lanes that came back.
     snapshot: Option<Rc<Snapshot>>,
+    /// Whether a present one is waited for.
+    wanted: bool,
     pace: Pace,
     /// When the device was lost.
     lost: bool,
@@ -127,6 +129,7 @@ impl Engine {
             next: None,
             asked: None,
             snapshot: None,
+            wanted: false,
             pace,
             lost: false,
         }
@@ -252,6 +255,11 @@ impl Engine {
     pub fn snapshot_is_present(&self) -> bool {
         let present = self.duel.as_ref().map(Duel::submitted);
         self.snapshot.as_ref().is_some_and(|snapshot| Some(snapshot.step) == present)
+    }
+
+    /// Asks for the state of all lanes as soon as it can come.
+    pub fn fetch_soon(&mut self) {
+        self.wanted = true;
     }
 
     /// Whether another duel is being prepared.
@@ -400,8 +408,9 @@ impl Engine {
             (false, None, true) => self.pace.steps(state.view.speed, duel.data().shape.len() == 2),
             (false, None, false) => std::mem::take(&mut state.single_steps),
         };
-        // At rest the host has what is on screen: to save it, and for planes around it.
-        let fetch = self.snapshot.is_none() || !state.playing && !known || matches!(self.next, Some(Next::Snapshot(_)));
+        // At rest the host has what is on screen: planes around it are made of it.
+        let fetch = self.wanted || self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
+        let fetch = fetch || !state.playing && !known;
         match duel.tick(steps, budget, fetch) {
             Ok(events) => {
                 if state.playing && !rests && self.slow.is_none() {
@@ -485,7 +494,10 @@ impl Engine {
             Event::Evaluation(e) => {
                 state.curves.evaluation(e.lane, &e);
             }
-            Event::Checkpoint(snapshot) => self.snapshot = Some(Rc::new(*snapshot)),
+            Event::Checkpoint(snapshot) => {
+                self.snapshot = Some(Rc::new(*snapshot));
+                self.wanted = false;
+            }
             Event::Trouble { lane, step, trouble } => {
                 let label = duel.label(lane);
                 let advice = match trouble {

@@ -14,7 +14,7 @@ const ROW: [&str; 6] = ["rho", "label_noise", "lr", "batch", "momentum", "weight
 
 /// Draws the row.
 pub fn controls_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    const BUTTONS: f32 = 344.0;
+    const BUTTONS: f32 = 376.0;
     const LEAST: f32 = 128.0;
     let room = ui.available_width() - BUTTONS;
     let wanted: Vec<&'static Setting> = shown(scene, &ROW);

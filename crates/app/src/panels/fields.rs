@@ -51,10 +51,10 @@ fn heading_ui(ui: &mut Ui, scene: &mut Scene<'_>, which: usize) {
     let accuracy = scene.state.shown(side.first, Quantity::TestAccuracy);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = tokens::GAP;
-        let name = RichText::new(text::side(&side.label)).size(tokens::FIGURE).strong();
+        let name = tokens::strong(text::side(&side.label)).size(tokens::FIGURE);
         ui.label(name.color(scene.side_color(which)));
         let figure = accuracy.map_or_else(String::new, text::percent);
-        ui.label(RichText::new(figure).size(tokens::FIGURE).strong());
+        ui.label(tokens::strong(figure).size(tokens::FIGURE));
         let note = match (scene.state.scrub, side.rho) {
             (Some(step), _) => text::looked_back(step, duel.submitted()),
             (None, rho) if rho > 0.0 => text::test_and_rho(rho),

@@ -27,8 +27,6 @@ pub enum Icon {
     Theme,
     /// A die.
     Dice,
-    /// A cross.
-    Close,
     /// Three joined dots.
     Share,
     /// An arrow into a tray.
@@ -76,10 +74,6 @@ impl Icon {
                 for (x, y) in [(0.3, 0.3), (0.7, 0.7), (0.5, 0.5), (0.7, 0.3), (0.3, 0.7)] {
                     painter.circle_filled(at(x, y), 1.1, color);
                 }
-            }
-            Self::Close => {
-                painter.line_segment([at(0.15, 0.15), at(0.85, 0.85)], stroke);
-                painter.line_segment([at(0.85, 0.15), at(0.15, 0.85)], stroke);
             }
             Self::Share => {
                 let [a, b, c] = [at(0.2, 0.5), at(0.8, 0.15), at(0.8, 0.85)];

@@ -1,6 +1,7 @@
 //! The map of rho and learning rate: small multiples, each a training; a click takes its settings over.
 
 use super::Scene;
+use super::layers::window_ui;
 use crate::command::Command;
 use crate::engine::{Cell, RhoMap, SIDE};
 use crate::state::Layer;
@@ -19,25 +20,7 @@ const STRIP: f32 = 20.0;
 
 /// Draws the map, if it is open.
 pub fn map_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    if !scene.state.shows(Layer::Map) {
-        return;
-    }
-    let mut open = true;
-    let room = ui.ctx().content_rect();
-    egui::Window::new("Map of rho and learning rate")
-        .open(&mut open)
-        .frame(scene.card())
-        .collapsible(false)
-        .resizable(false)
-        .default_pos(room.center() - vec2(0.5 * room.width().min(620.0), 0.42 * room.height()))
-        .max_width(room.width() - 2.0 * tokens::PAD)
-        .show(ui.ctx(), |ui| {
-            ui.set_width((room.width() - 4.0 * tokens::PAD).min(600.0));
-            content_ui(ui, scene);
-        });
-    if !open {
-        scene.ask(Command::Layer(Layer::Map));
-    }
+    window_ui(ui, scene, Layer::Map, "Map of rho and learning rate", 600.0, content_ui);
 }
 
 fn content_ui(ui: &mut Ui, scene: &mut Scene<'_>) {

@@ -1,6 +1,7 @@
 //! Run folders beside the race: open, close, and train what one of them trained.
 
 use super::Scene;
+use super::layers::window_ui;
 use crate::command::Command;
 use crate::curves::Quantity;
 use crate::runs::Run;
@@ -10,30 +11,15 @@ use egui::{Color32, Id, RichText, TextEdit, Ui, vec2};
 
 /// Draws the list, if it is open.
 pub fn runs_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    if !scene.state.shows(Layer::Runs) {
-        return;
-    }
-    let mut open = true;
-    let room = ui.ctx().content_rect();
-    egui::Window::new("Run folders")
-        .open(&mut open)
-        .frame(scene.card())
-        .collapsible(false)
-        .resizable(false)
-        .default_pos(room.center() - vec2(0.5 * room.width().min(560.0), 0.4 * room.height()))
-        .show(ui.ctx(), |ui| {
-            ui.set_width((room.width() - 5.0 * tokens::PAD).min(540.0));
-            let sentence = "Folders that lowland train, compare or sweep made, finished or not. Their curves lie in the plots beside \
-                            those of the race. A folder can be dropped here, too.";
-            ui.label(RichText::new(sentence).color(scene.colors.quiet));
-            path_ui(ui, scene);
-            for i in 0..scene.state.runs.all().len() {
-                run_ui(ui, scene, i);
-            }
-        });
-    if !open {
-        scene.ask(Command::Layer(Layer::Runs));
-    }
+    window_ui(ui, scene, Layer::Runs, "Run folders", 540.0, |ui, scene| {
+        let sentence = "Folders that lowland train, compare or sweep made, finished or not. Their curves lie in the plots \
+                        beside those of the race. A folder can be dropped here, too.";
+        ui.label(RichText::new(sentence).color(scene.colors.quiet));
+        path_ui(ui, scene);
+        for i in 0..scene.state.runs.all().len() {
+            run_ui(ui, scene, i);
+        }
+    });
 }
 
 fn path_ui(ui: &mut Ui, scene: &mut Scene<'_>) {

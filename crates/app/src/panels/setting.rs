@@ -5,8 +5,8 @@ use crate::command::Command;
 use crate::settings::{self, Change, Range, Setting};
 use crate::{presets, share, text, tokens};
 use egui::{
-    Align, ComboBox, DragValue, Id, Label, Layout, PointerButton, Response, RichText, Sense, Slider, SliderClamping,
-    TextEdit, Ui, vec2,
+    Align, Color32, ComboBox, DragValue, Id, Label, Layout, PointerButton, Response, RichText, Sense, Slider,
+    SliderClamping, Stroke, TextEdit, TextStyle, Ui, style::HandleShape, vec2,
 };
 
 /// Draws the control of `setting` in `width`.
@@ -69,6 +69,9 @@ fn number_ui(ui: &mut Ui, scene: &mut Scene<'_>, setting: &'static Setting, [low
             let typed = ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.spacing_mut().interact_size.x = 20.0;
                 ui.spacing_mut().button_padding = vec2(3.0, 1.0);
+                let rest = &mut ui.visuals_mut().widgets.inactive;
+                (rest.weak_bg_fill, rest.bg_stroke) = (Color32::TRANSPARENT, Stroke::NONE);
+                ui.style_mut().drag_value_text_style = TextStyle::Name(tokens::STRONG.into());
                 let percent = setting.key == "label_noise";
                 ui.add(
                     DragValue::new(&mut value)
@@ -92,7 +95,11 @@ fn number_ui(ui: &mut Ui, scene: &mut Scene<'_>, setting: &'static Setting, [low
         slider = slider.step_by(1.0);
         slider = if high > 100.0 { slider.logarithmic(true) } else { slider };
     }
-    let slid = ui.add(slider).labelled_by(name.id);
+    let slid = ui.scope(|ui| {
+        look(ui, scene);
+        ui.add(slider)
+    });
+    let slid = slid.inner.labelled_by(name.id);
     let twice = ui.input(|input| input.pointer.button_double_clicked(PointerButton::Primary));
     if slid.contains_pointer() && twice {
         ui.data_mut(|data| data.remove::<f64>(pending));
@@ -108,6 +115,27 @@ fn number_ui(ui: &mut Ui, scene: &mut Scene<'_>, setting: &'static Setting, [low
         if value != now {
             scene.ask(Command::Set(setting.key.into(), value.to_string()));
         }
+    }
+}
+
+/// A thin rail with a round handle.
+fn look(ui: &mut Ui, scene: &Scene<'_>) {
+    let height = if scene.narrow { tokens::TOUCH } else { 18.0 };
+    ui.spacing_mut().interact_size.y = height;
+    ui.spacing_mut().slider_rail_height = 4.0;
+    let visuals = ui.visuals_mut();
+    visuals.handle_shape = HandleShape::Circle;
+    visuals.selection.bg_fill = scene.colors.quiet;
+    let widgets = &mut visuals.widgets;
+    for (widget, color) in [
+        (&mut widgets.inactive, scene.colors.ink),
+        (&mut widgets.hovered, scene.colors.ink),
+        (&mut widgets.active, scene.colors.right),
+    ] {
+        widget.bg_fill = scene.colors.edge;
+        // egui's handle is as large as the row: this one is a disc of 7 points, all of it stroke.
+        widget.expansion = 4.0 - height / 2.5;
+        widget.fg_stroke = Stroke::new(7.0, color);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::presets::{self, PRESETS};
 use crate::state::Layer;
 use crate::{text, tokens};
 use egui::text::LayoutJob;
-use egui::{Align, FontId, Label, Layout, Popup, RichText, TextFormat, Ui};
+use egui::{Align, FontId, Label, Layout, Popup, TextFormat, Ui};
 
 /// Below this width buttons show their signs alone.
 const TIGHT: f32 = 1000.0;
@@ -190,9 +190,4 @@ fn sentence_job(scene: &Scene<'_>, sentence: &str) -> LayoutJob {
         }
     }
     job
-}
-
-/// A line of quiet text.
-pub fn quiet_ui(ui: &mut Ui, scene: &Scene<'_>, line: impl Into<String>) {
-    ui.add(Label::new(RichText::new(line).small().color(scene.colors.quiet)).truncate());
 }

@@ -1,4 +1,10 @@
 //! What the tests of panels share.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed, and no test uses all of it"
+)]
 
 use egui_kittest::Harness;
 use lowland_app::{App, Start};
@@ -40,6 +46,14 @@ pub fn frames_until(harness: &mut Harness<'_, App>, done: impl Fn(&App) -> bool)
 /// Saves a picture of the window into the folder that `PICTURES` names, if it does.
 pub fn picture(harness: &mut Harness<'_, App>, name: &str) {
     let Some(folder) = std::env::var_os("PICTURES") else { return };
-    let picture = harness.render().unwrap();
+    let mut picture = harness.render().unwrap();
+    // The window is cleared with the ground's colour; the harness clears with nothing.
+    let ground = harness.ctx.global_style().visuals.panel_fill;
+    for pixel in picture.pixels_mut() {
+        let clear = u32::from(255 - pixel.0[3]);
+        for (value, under) in pixel.0.iter_mut().zip(ground.to_array()) {
+            *value = value.saturating_add((u32::from(under) * clear / 255) as u8);
+        }
+    }
     picture.save(std::path::Path::new(&folder).join(format!("{name}.png"))).unwrap();
 }

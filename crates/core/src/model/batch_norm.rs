@@ -1,6 +1,6 @@
 //! Batch normalisation (Ioffe and Szegedy 2015), PyTorch's meaning of its numbers.
 
-use super::layer::{Emitter, Layer, Mode, Node};
+use super::layer::{Emitter, Layer, Mode, Node, lanes};
 use super::tensor::{Init, Kind, Parameter, padded};
 use crate::config::Activation;
 use crate::data::Shape;
@@ -53,8 +53,10 @@ impl Layer for BatchNorm {
             ("INFERENCE", flag(!e.pass.mode.by_batch())),
             ("UPDATE", flag(matches!(e.pass.mode, Mode::Train { update_running: true } | Mode::Statistics))),
         ];
+        let lanes = if e.pass.mode.by_batch() { p.lanes as usize } else { 1 };
+        let groups = (channels4 * lanes).div_ceil(64);
         let buffers = [node.input.value, partial, e.pass.weights, e.arenas.running, norm];
-        e.dispatch(&shaders::BATCH_NORM_FINISH, &overrides, &p, &buffers, channels4.div_ceil(64));
+        e.dispatch(&shaders::BATCH_NORM_FINISH, &overrides, &p, &buffers, groups);
         let (save, z) = node.output.save_input(&e.arenas);
         let overrides = [node.output.activation_code(), save];
         let groups = ((p.count as usize).div_ceil(PIXELS_PER_INVOCATION) * channels4).div_ceil(64);
@@ -71,7 +73,8 @@ impl Layer for BatchNorm {
         let x = node.input.value;
         e.dispatch(&shaders::BATCH_NORM_GRAD_STATS, &[], &p, &[x, dy, norm, partial], groups);
         let buffers = [partial, e.arenas.grads, means];
-        e.dispatch(&shaders::BATCH_NORM_GRAD_FINISH, &[], &p, &buffers, channels4.div_ceil(64));
+        let groups = (channels4 * p.lanes as usize).div_ceil(64);
+        e.dispatch(&shaders::BATCH_NORM_GRAD_FINISH, &[], &p, &buffers, groups);
         let Some(dx) = node.input.grad else { return };
         let groups = ((p.count as usize).div_ceil(PIXELS_PER_INVOCATION) * channels4).div_ceil(64);
         let buffers = [x, dy, norm, means, node.input.saved, dx];
@@ -86,7 +89,7 @@ fn params(node: &Node, e: &Emitter<'_>) -> Params {
     let count = e.sizes.batch * shape.height * shape.width;
     let channels4 = padded(shape.channels) / 4;
     // From sizes alone, so that the sum never depends on the device; enough invocations to fill one.
-    let per_slice = count.div_ceil((1024 / channels4).clamp(1, 256)).max(16);
+    let per_slice = count.div_ceil((8192 / channels4).clamp(1, 2048)).max(16);
     let slices = count.div_ceil(per_slice);
     Params {
         count: count as u32,
@@ -105,6 +108,7 @@ fn params(node: &Node, e: &Emitter<'_>) -> Params {
         epsilon: EPSILON,
         momentum: if e.pass.mode == Mode::Statistics { 1.0 } else { MOMENTUM },
         in_by_data: u32::from(node.input.by_data),
+        lanes: lanes(slices, 4, 64) as u32,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Convolution and dense layers; a dense layer is a 1x1 convolution of a 1x1 image.
 
-use super::layer::{Edge, Emitter, Layer, Node};
+use super::layer::{Edge, Emitter, Layer, Node, lanes};
 use super::tensor::{Init, Kind, Parameter, padded};
 use crate::config::Activation;
 use crate::data::Shape;
@@ -113,8 +113,10 @@ impl Layer for Conv2d {
         let kernel = match e.family {
             Family::Register => &shaders::CONV_FORWARD_REGISTER,
             Family::Subgroup => &shaders::CONV_FORWARD_SUBGROUP,
+            Family::Shared if is_deep(pixels, columns) => &shaders::CONV_FORWARD_DEEP,
             Family::Shared => &shaders::CONV_FORWARD_SHARED,
         };
+        overrides.extend(sizes(kernel, &g));
         let groups = tiles(e.family, pixels, columns, &mut overrides);
         e.dispatch(kernel, &overrides, &g, &buffers, groups);
     }
@@ -124,27 +126,33 @@ impl Layer for Conv2d {
         self.grad_weight(node, e, dy);
         let Some(dx) = node.input.grad else { return };
         let g = self.geometry(node, e);
-        let pixels = (g.batch * g.in_height * g.in_width) as usize;
+        let (pixels, columns) = ((g.batch * g.in_height * g.in_width) as usize, g.in_channels4 as usize);
         let mut overrides = vec![node.input.activation_code()];
         let kernel = match e.family {
             Family::Register => &shaders::CONV_GRAD_INPUT_REGISTER,
             Family::Subgroup => &shaders::CONV_GRAD_INPUT_SUBGROUP,
+            Family::Shared if is_deep(pixels, columns) => &shaders::CONV_GRAD_INPUT_DEEP,
             Family::Shared => &shaders::CONV_GRAD_INPUT_SHARED,
         };
-        if e.family != Family::Shared {
-            overrides.push(("STRIDE", f64::from(g.stride)));
-        }
+        overrides.extend(sizes(kernel, &g));
         let buffers = [dy, e.pass.weights, node.input.saved, dx];
-        let groups = tiles(e.family, pixels, g.in_channels4 as usize, &mut overrides);
+        let groups = tiles(e.family, pixels, columns, &mut overrides);
         e.dispatch(kernel, &overrides, &g, &buffers, groups);
     }
+}
+
+/// The sizes that a kernel takes as constants, because it divides by them.
+fn sizes(kernel: &Kernel, g: &Geometry) -> impl Iterator<Item = (&'static str, f64)> {
+    let all = [("STRIDE", f64::from(g.stride)), ("KERNEL_WIDTH", f64::from(g.kernel_width))];
+    all.into_iter().filter(|(name, _)| kernel.overrides.contains(name))
 }
 
 /// Workgroups of a forward or input-gradient dispatch over `pixels` x `columns` vec4s, and `WIDE` where tiles have it: how
 /// many pairs of vec4s one takes. A wider one shares each load among more of them, but takes longer to compile.
 fn tiles(family: Family, pixels: usize, columns: usize, overrides: &mut Vec<(&'static str, f64)>) -> usize {
     if family == Family::Shared {
-        return pixels.div_ceil(64) * columns.div_ceil(16);
+        let (high, wide) = if is_deep(pixels, columns) { (16, 4) } else { (64, 16) };
+        return pixels.div_ceil(high) * columns.div_ceil(wide);
     }
     let wide = match columns {
         0..=2 => 1,
@@ -155,7 +163,13 @@ fn tiles(family: Family, pixels: usize, columns: usize, overrides: &mut Vec<(&'s
     pixels.div_ceil(64) * columns.div_ceil(2 * wide)
 }
 
-/// The kernel for weight gradients of these sizes, and the invocations that it takes for a slice (for `Shared`, about as many).
+/// Whether the small tiles of the `deep` kernels do more than those of the `shared` ones: these are too few for a GPU, or
+/// mostly empty.
+fn is_deep(pixels: usize, columns: usize) -> bool {
+    columns <= 4 || pixels.div_ceil(64) * columns.div_ceil(16) < 256
+}
+
+/// The kernel for weight gradients of these sizes, and the invocations (for `Shared`, workgroups) that it takes for a slice.
 fn grad_weight_kernel(family: Family, g: &Geometry, blocks: usize) -> (&'static Kernel, usize) {
     let (inputs, columns) = (g.in_channels4 as usize, g.out_channels4 as usize);
     let taps = (g.kernel_height as usize, g.kernel_width as usize);
@@ -164,7 +178,7 @@ fn grad_weight_kernel(family: Family, g: &Geometry, blocks: usize) -> (&'static 
     // A subgroup has a lane for each vec4 of outputs.
     let lanes = family == Family::Subgroup && columns > 4;
     match family {
-        Family::Shared => (&shaders::CONV_GRAD_WEIGHT_SHARED, blocks.div_ceil(2) * columns.div_ceil(2)),
+        Family::Shared => (&shaders::CONV_GRAD_WEIGHT_SHARED, blocks.div_ceil(8) * columns.div_ceil(8)),
         _ if lanes && several && g.stride == 1 => {
             let tiles = 8 * windows * inputs.div_ceil(2) * columns.div_ceil(8);
             (&shaders::CONV_GRAD_WEIGHT_WINDOW_SUBGROUP, tiles)
@@ -219,12 +233,16 @@ impl Conv2d {
     fn grad_weight(&self, node: &Node, e: &mut Emitter<'_>, dy: crate::gpu::BufferId) {
         let mut g = self.geometry(node, e);
         let blocks = (g.kernel_height * g.kernel_width * g.in_channels4) as usize + usize::from(self.bias);
-        let columns = g.out_channels4 as usize;
         let rows = e.sizes.batch * node.output.shape.height;
         let (kernel, tiles) = grad_weight_kernel(e.family, &g, blocks);
         let long_enough = (rows * node.output.shape.width / 128).max(1);
-        let slices = (1024 / tiles).clamp(1, long_enough.min(rows));
         let size4 = node.parameters.iter().map(|p| p.kind.padded_len() / 4).sum::<usize>();
+        // No larger than the layer's output: lanes that fit a binding with one fit with the other.
+        let room = (g.out_stride as usize / size4).max(1);
+        let slices = match e.family {
+            Family::Shared => (512 / tiles).clamp(1, long_enough.min(rows).min(room)),
+            _ => (1024 / tiles).clamp(1, long_enough.min(rows)),
+        };
         g.rows_per_slice = rows.div_ceil(slices) as u32;
         g.slices = rows.div_ceil(g.rows_per_slice as usize) as u32;
         let slices = g.slices as usize;
@@ -234,24 +252,24 @@ impl Conv2d {
             (g.grad_offset, g.grad_stride, g.grad_slice_stride) = (0, (slices * size4) as u32, size4 as u32);
         }
         let mut overrides = vec![self.bias_override()];
-        if kernel.overrides.contains(&"STRIDE") {
-            overrides.push(("STRIDE", f64::from(g.stride)));
-        }
+        overrides.extend(sizes(kernel, &g));
         let groups = match e.family {
-            Family::Shared => blocks.div_ceil(16) * columns.div_ceil(16) * slices,
+            Family::Shared => tiles * slices,
             _ => (tiles * slices).div_ceil(kernel.workgroup_size as usize),
         };
         e.dispatch(kernel, &overrides, &g, &[node.input.value, dy, out], groups);
         if slices > 1 {
+            let lanes = lanes(slices, 8, 16);
             let p = ReduceSlices {
                 size4: size4 as u32,
                 slices: slices as u32,
                 partial_stride: (slices * size4) as u32,
                 out_offset: (node.parameters[0].offset / 4) as u32,
                 out_stride: (e.sizes.parameters / 4) as u32,
+                lanes: lanes as u32,
             };
             let grads = e.arenas.grads;
-            e.dispatch(&shaders::REDUCE_SLICES, &[], &p, &[out, grads], size4.div_ceil(64));
+            e.dispatch(&shaders::REDUCE_SLICES, &[], &p, &[out, grads], (size4 * lanes).div_ceil(64));
         }
     }
 }

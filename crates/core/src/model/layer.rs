@@ -176,6 +176,11 @@ pub struct Emitter<'a> {
     pub dispatches: Vec<Dispatch>,
 }
 
+/// Invocations that share a sum of `terms`: a power of 2, each with at least `each` of them.
+pub(crate) fn lanes(terms: usize, each: usize, most: usize) -> usize {
+    1 << (terms / each).clamp(1, most).ilog2()
+}
+
 impl Edge {
     /// Vec4s of one example.
     pub(crate) fn example4(&self) -> usize {

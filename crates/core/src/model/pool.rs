@@ -1,6 +1,6 @@
 //! Max pool, average pool and global average pool.
 
-use super::layer::{Emitter, Layer, Node};
+use super::layer::{Emitter, Layer, Node, lanes};
 use super::tensor::padded;
 use crate::data::Shape;
 use lowland_shaders as shaders;
@@ -30,7 +30,7 @@ pub struct GlobalAvgPool;
 
 /// Windows of a row that an invocation of the kernels of max pool takes.
 const WINDOWS: usize = 4;
-/// Pixels that an invocation of the backward kernel of global average pool takes.
+/// Pixels that an invocation of the kernels of global average pool takes; in the forward one, at least.
 const PIXELS: usize = 8;
 
 impl Layer for MaxPool {
@@ -95,8 +95,10 @@ impl Layer for GlobalAvgPool {
 
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
         let p = params(node, e, 0, 0);
-        let groups = (e.sizes.batch * node.output.example4()).div_ceil(64);
-        e.dispatch(&shaders::GLOBAL_AVG_POOL_FORWARD, &[], &p, &[node.input.value, node.output.value], groups);
+        let lanes = lanes(node.input.shape.height * node.input.shape.width, PIXELS, 16);
+        let groups = (e.sizes.batch * node.output.example4() * lanes).div_ceil(64);
+        let overrides = [("LANES", lanes as f64)];
+        e.dispatch(&shaders::GLOBAL_AVG_POOL_FORWARD, &overrides, &p, &[node.input.value, node.output.value], groups);
     }
 
     fn backward(&self, node: &Node, e: &mut Emitter<'_>) {

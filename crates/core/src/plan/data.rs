@@ -35,6 +35,9 @@ pub(crate) enum Visit {
 /// Training examples that an evaluation on the way measures at most.
 const HEAD: usize = 10_000;
 
+/// Vec4s that an invocation copies: enough to be worth choosing the example.
+const COPIED: usize = 8;
+
 /// Where a data set's examples lie: training, validation, test, one after the other, cut into pieces that can be bound.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DeviceData {
@@ -123,6 +126,7 @@ impl DeviceData {
         let (first, examples) = self.range(view);
         let shape = model.input();
         let example4 = shape.height * shape.width * shape.channels.div_ceil(4);
+        let lanes = example4.div_ceil(COPIED);
         let touched = first / self.piece_examples..=(first + examples.max(1) - 1) / self.piece_examples;
         let overrides =
             [("BYTES", flag(self.bytes)), ("IMAGE", flag(!model.is_flat())), ("AUGMENT", flag(!augment.is_none()))];
@@ -149,8 +153,9 @@ impl DeviceData {
                     crop: augment.crop.map_or(0, |crop| crop.padding),
                     reflect: u32::from(augment.crop.is_some_and(|crop| crop.reflect)),
                     cutout: augment.cutout.unwrap_or(0),
+                    lanes: lanes as u32,
                 };
-                let groups = (group.len() * example4.div_ceil(64)).div_ceil(64);
+                let groups = (group.len() * lanes).div_ceil(64);
                 let buffers = [from.pieces[piece], from.labels, from.scaling, to[0], to[1], to[2]];
                 dispatch(r, &GATHER, &overrides, &params, seeds, &buffers, groups)
             })

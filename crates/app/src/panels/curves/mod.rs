@@ -24,7 +24,7 @@ const LEAST: f32 = 56.0;
 
 /// Draws the card, as high as there is room.
 pub fn curves_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    let narrow = ui.ctx().content_rect().width() < tokens::NARROW;
+    let narrow = scene.narrow;
     let room = if narrow { 360.0 } else { ui.available_height().min(900.0) };
     scene.card().show(ui, |ui| {
         // What stands above may have asked for more than there is.
@@ -123,14 +123,17 @@ fn longest(chart: &Chart<'_>) -> Vec<Mean> {
 /// Pressing, dragging and, with the focus, arrow keys choose a moment; letting go beside the plot goes back to the present.
 fn look_back(ui: &Ui, scene: &mut Scene<'_>, chart: &Chart<'_>, response: &Response, reference: &[Mean]) {
     let asked = scene.state.scrub;
-    if response.is_pointer_button_down_on() || response.dragged() {
-        if let Some(at) = response.interact_pointer_pos() {
-            let x = chart.under(at.x).max(0.0);
-            let inside = response.rect.expand(24.0).contains(at) && reference.last().is_some_and(|last| x <= last.x);
-            let step = bands::step_at(reference, x).filter(|_| inside);
-            if step != asked {
-                scene.ask(Command::Scrub(step));
-            }
+    let held = response.is_pointer_button_down_on() || response.dragged();
+    if let Some(at) = response.interact_pointer_pos().filter(|_| held) {
+        let x = chart.under(at.x).max(0.0);
+        let inside = response.rect.expand(24.0).contains(at) && reference.last().is_some_and(|last| x <= last.x);
+        let step = bands::step_at(reference, x).filter(|_| inside);
+        // The step that is kept there; that none is is told once.
+        let kept = step.map(|step| scene.engine.look_back(step));
+        match kept.transpose() {
+            Ok(step) if step != asked => scene.ask(Command::Scrub(step)),
+            Err(_) if response.drag_started() => scene.ask(Command::Scrub(step)),
+            _ => {}
         }
     }
     if response.drag_stopped()
@@ -266,7 +269,7 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>, place: usize, chart: &Chart<'_>, 
 /// What the curves are over, and how much they are smoothed.
 fn axis_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let quiet = |text: String| RichText::new(text).size(tokens::SMALL).color(scene.colors.quiet);
-    let narrow = ui.ctx().content_rect().width() < tokens::NARROW;
+    let narrow = scene.narrow;
     if !narrow {
         let amount = scene.state.view.smoothing;
         let smooth = ui.menu_button(quiet(format!("smooth {}", (100.0 * amount).round() / 100.0)), |ui| {
@@ -318,7 +321,7 @@ fn axis_help(axis: Axis) -> &'static str {
 fn footer_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let small = |text: String| RichText::new(text).size(tokens::SMALL).color(scene.colors.quiet);
     ui.horizontal_centered(|ui| {
-        let narrow = ui.ctx().content_rect().width() < tokens::NARROW;
+        let narrow = scene.narrow;
         if let Some(score) = score(scene).filter(|_| !narrow || seeds(scene) > 1) {
             ui.label(small(score)).on_hover_text(
                 "By the last test accuracy, seed by seed. Bands are the mean over seeds and its 95 % interval (Student's t).",

@@ -20,7 +20,7 @@ pub fn layers_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 }
 
 /// A window for `layer` of about `width`, if it is open; on a narrow screen as wide as that.
-fn window_ui(
+pub(super) fn window_ui(
     ui: &mut Ui,
     scene: &mut Scene<'_>,
     layer: Layer,

@@ -1,0 +1,173 @@
+//! The window around the app: flags, dialogs, what is kept for after a crash.
+
+mod autosave;
+mod flags;
+mod window;
+
+use autosave::Autosave;
+use clap::{CommandFactory as _, FromArgMatches as _};
+use eframe::egui;
+use egui_wgpu::WgpuConfiguration;
+use flags::Args;
+use lowland::Result;
+use lowland_app::{App, Job, Start, Wish};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Opens the window; returns when it is closed.
+pub fn main() -> ExitCode {
+    env_logger::Builder::new().filter_level(log::LevelFilter::Warn).parse_default_env().init();
+    let matches = Args::command().get_matches();
+    let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let refuse = |message: String| {
+        eprintln!("lowland-app: {message}");
+        ExitCode::from(2)
+    };
+    let start = match flags::start(&args, &matches) {
+        Ok(start) => start,
+        Err(error) => return refuse(error.to_string()),
+    };
+    let (autosave, left) = Autosave::open();
+    let left = left.filter(|_| !args.go_on);
+    let create = move |context: &eframe::CreationContext<'_>| {
+        let render = context.wgpu_render_state.clone().ok_or("there is no device to draw with")?;
+        let mut app = App::new(&context.egui_ctx, render, start);
+        args.files.iter().for_each(|file| app.open_path(file));
+        Ok(Box::new(Shell { app, autosave, left, saving: Vec::new(), opening: None }) as Box<dyn eframe::App>)
+    };
+    let options = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Lowland")
+            .with_app_id("lowland")
+            .with_inner_size([1280.0, 800.0])
+            .with_min_inner_size([360.0, 480.0])
+            .with_icon(window::icon()),
+        wgpu_options: WgpuConfiguration {
+            wgpu_setup: window::setup(matches.get_one("adapter").cloned()),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    match eframe::run_native("lowland", options, Box::new(create)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(eframe::Error::Wgpu(error)) => {
+            refuse(format!("no window could be drawn: {error}. `lowland doctor` says what is missing."))
+        }
+        Err(error) => {
+            eprintln!("lowland-app: {error}. Start it again; it offers to go on where it stood.");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A file on its way to where a dialog says; nothing where the dialog was left.
+type Saving = Job<Option<Result<PathBuf>>>;
+
+/// The app with what the window adds.
+struct Shell {
+    app: App,
+    autosave: Autosave,
+    /// What an app that was not closed left to go on from.
+    left: Option<Vec<u8>>,
+    saving: Vec<Saving>,
+    opening: Option<Job<Option<Vec<rfd::FileHandle>>>>,
+}
+
+impl eframe::App for Shell {
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        if self.app.engine().is_lost() {
+            self.go_on_elsewhere();
+        }
+        self.app.frame(ui);
+        for wish in self.app.take_wishes() {
+            match wish {
+                Wish::Save { name, bytes } => self.saving.push(Job::new(async move {
+                    let file = rfd::AsyncFileDialog::new().set_file_name(name).save_file().await?;
+                    let path = file.path().to_owned();
+                    Some(lowland::run::write_atomically(&path, &bytes).map(|()| path))
+                })),
+                Wish::Open => self.opening = Some(Job::new(rfd::AsyncFileDialog::new().pick_files())),
+            }
+        }
+        self.dialogs(ui.ctx());
+        self.ask_to_go_on(ui.ctx(), frame);
+        let app = &self.app;
+        if let Some(trouble) = self.autosave.tick(|| app.snapshot()) {
+            self.app.state_mut().warn(trouble);
+        }
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        self.app.clear_color(visuals)
+    }
+
+    fn on_exit(&mut self) {
+        if !self.app.engine().is_lost() {
+            self.autosave.forget();
+        }
+    }
+}
+
+impl Shell {
+    /// What dialogs came to.
+    fn dialogs(&mut self, context: &egui::Context) {
+        let mut saved = Vec::new();
+        self.saving.retain_mut(|job| job.poll().map(|outcome| saved.push(outcome)).is_none());
+        for outcome in saved.into_iter().flatten() {
+            match outcome {
+                Ok(path) => self.app.state_mut().say(format!("{} is written.", path.display())),
+                Err(error) => self.app.state_mut().warn(error.to_string()),
+            }
+        }
+        if let Some(files) = self.opening.as_mut().and_then(Job::poll) {
+            self.opening = None;
+            files.into_iter().flatten().for_each(|file| self.app.open_path(file.path()));
+        }
+        if self.opening.is_some() || !self.saving.is_empty() {
+            context.request_repaint_after(std::time::Duration::from_millis(50));
+        }
+    }
+
+    /// After a crash: asks whether to go on where it stood.
+    fn ask_to_go_on(&mut self, context: &egui::Context, frame: &eframe::Frame) {
+        if self.left.is_none() {
+            return;
+        }
+        let window = egui::Window::new("Go on where it stopped?").collapsible(false).resizable(false);
+        window.anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0]).show(context, |ui| {
+            ui.label(
+                "Lowland ended last time without being closed. What was trained until a few seconds before is kept.",
+            );
+            ui.horizontal(|ui| {
+                if ui.button("Go on").clicked() {
+                    let start = Start { snapshot: self.left.take(), ..Start::default() };
+                    if let Some(render) = frame.wgpu_render_state() {
+                        self.app = App::new(context, render.clone(), start);
+                    }
+                }
+                if ui.button("Start anew").clicked() {
+                    self.left = None;
+                }
+            });
+        });
+    }
+
+    /// The device is gone, and all drawing with it: the program starts again where it stood, if that is wanted.
+    fn go_on_elsewhere(&mut self) -> ! {
+        let trouble = self.app.snapshot().and_then(|bytes| self.autosave.keep(&bytes));
+        let text = trouble.unwrap_or_else(|| "What was trained until a few seconds ago is kept.".to_owned());
+        let answer = rfd::MessageDialog::new()
+            .set_level(rfd::MessageLevel::Error)
+            .set_title("The graphics device was lost")
+            .set_description(format!("{text} Start again and go on there?"))
+            .set_buttons(rfd::MessageButtons::YesNo)
+            .show();
+        let mut code = 1;
+        if answer == rfd::MessageDialogResult::Yes {
+            let again =
+                std::env::current_exe().and_then(|program| std::process::Command::new(program).arg("--go-on").spawn());
+            code = i32::from(again.is_err());
+        }
+        std::process::exit(code)
+    }
+}

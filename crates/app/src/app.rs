@@ -249,7 +249,9 @@ impl eframe::App for App {
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
-        visuals.panel_fill.to_normalized_gamma_f32()
+        let colors = tokens::colors(if visuals.dark_mode { Theme::Dark } else { Theme::Light });
+        let ground = if self.engine.gpu().is_software() { colors.card } else { colors.ground };
+        ground.to_normalized_gamma_f32()
     }
 
     #[cfg(target_arch = "wasm32")]

@@ -7,7 +7,7 @@ use egui::{Align2, Area, Id, Label, RichText};
 /// Says over everything what can be dropped.
 pub fn drop_ui(ui: &mut egui::Ui, scene: &Scene<'_>) {
     let area = Area::new(Id::unique("drop")).order(egui::Order::Foreground).anchor(Align2::CENTER_CENTER, [0.0, 0.0]);
-    area.show(ui.ctx(), |ui| scene.card().show(ui, |ui| ui.label(crate::tokens::strong(crate::text::DROP))));
+    area.show(ui.ctx(), |ui| scene.sheet().show(ui, |ui| ui.label(crate::tokens::strong(crate::text::DROP))));
 }
 
 /// Draws the messages, newest below.
@@ -20,7 +20,7 @@ pub fn messages_ui(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
     Area::new(Id::unique("messages")).anchor(Align2::CENTER_BOTTOM, [0.0, -90.0]).show(ui.ctx(), |ui| {
         ui.set_max_width(width);
         for message in &messages {
-            scene.card().show(ui, |ui| {
+            scene.sheet().show(ui, |ui| {
                 ui.horizontal(|ui| {
                     let color = if message.warning { scene.colors.warning } else { scene.colors.ink };
                     ui.add(Label::new(RichText::new(&message.text).color(color)).wrap());

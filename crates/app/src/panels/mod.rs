@@ -65,8 +65,15 @@ impl Scene<'_> {
         [self.colors.left, self.colors.right, self.colors.third][side.min(2)]
     }
 
-    /// The frame of a card.
+    /// The frame of a card. On a software adapter it has no ground of its own: filling pixels is what a frame costs there, and
+    /// the window is cleared with the cards' colour.
     pub fn card(&self) -> egui::Frame {
+        let card = tokens::card(self.theme);
+        if self.engine.gpu().is_software() { card.fill(Color32::TRANSPARENT) } else { card }
+    }
+
+    /// The frame of what lies over the panels.
+    pub fn sheet(&self) -> egui::Frame {
         tokens::card(self.theme)
     }
 }

@@ -1,6 +1,7 @@
 //! What comes back from the device, as events.
 
 use super::event::{Event, Part, StepMetrics, Trouble};
+use super::profile::Stopwatch;
 use super::trainer::Trainer;
 use super::work::{InFlight, Job, Record, Tally};
 use crate::optim::Optimizer;
@@ -14,8 +15,14 @@ impl Trainer {
         let now = work.readback.arrived_at().unwrap_or_else(Instant::now);
         let busy = now - self.last_arrival.map_or(work.submitted, |last| last.max(work.submitted));
         self.last_arrival = Some(now);
+        let timed = self.stopwatch.as_ref().filter(|_| !matches!(work.job, Job::Snapshot { .. }));
+        let (metrics, seconds) = match timed {
+            Some(stopwatch) => (&bytes[..bytes.len() - Stopwatch::BYTES as usize], stopwatch.seconds(bytes)),
+            None => (bytes, None),
+        };
+        let seconds = seconds.unwrap_or(busy.as_secs_f64());
         let smooth = |old: &mut Option<f64>, count: u64| {
-            let new = busy.as_secs_f64() / count as f64;
+            let new = seconds / count as f64;
             *old = Some(old.map_or(new, |old| 0.5 * (old + new)));
         };
         let lanes = self.setup.lanes.len();
@@ -27,7 +34,7 @@ impl Trainer {
             }
             Job::Steps { first, count } => {
                 smooth(&mut self.step_seconds, count);
-                let records: Vec<Record> = bytes.chunks_exact(RECORD_BYTES).map(bytemuck::pod_read_unaligned).collect();
+                let records: Vec<Record> = metrics.chunks_exact(RECORD_BYTES).map(bytemuck::pod_read_unaligned).collect();
                 for (i, record) in records.iter().enumerate() {
                     let (step, lane) = (first + (i / lanes) as u64, i % lanes);
                     if step.is_multiple_of(self.setup.log_every.max(1)) {
@@ -40,7 +47,7 @@ impl Trainer {
                     self.tallies.fill(Tally::default());
                 }
                 smooth(&mut self.batch_seconds, count);
-                let records = bytes.chunks_exact(RECORD_BYTES).map(bytemuck::pod_read_unaligned::<Record>);
+                let records = metrics.chunks_exact(RECORD_BYTES).map(bytemuck::pod_read_unaligned::<Record>);
                 for (i, record) in records.enumerate() {
                     self.tallies[i % lanes].add(&record);
                 }
@@ -60,7 +67,7 @@ impl Trainer {
     /// seems to take as long as the wait for the next look: it took less, and a little more at a time finds out how much less.
     pub(super) fn ran_dry(&mut self) {
         const LESS: f64 = 0.8;
-        if cfg!(not(target_family = "wasm")) {
+        if self.stopwatch.is_none() && cfg!(not(target_family = "wasm")) {
             for seconds in [&mut self.step_seconds, &mut self.batch_seconds].into_iter().flatten() {
                 *seconds *= LESS;
             }

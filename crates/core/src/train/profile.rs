@@ -17,6 +17,59 @@ pub struct Timing {
     pub seconds: f64,
 }
 
+/// Times each chunk by the device's clock: between two frames the device draws, too, and what a frame sees of a chunk's
+/// time is mostly that.
+#[derive(Debug)]
+pub(super) struct Stopwatch {
+    queries: wgpu::QuerySet,
+    resolved: wgpu::Buffer,
+    tick_seconds: f64,
+}
+
+impl Stopwatch {
+    /// Bytes that a chunk's timestamps take in its readback.
+    pub(super) const BYTES: u64 = 16;
+
+    /// A stopwatch, where the device has timestamps.
+    pub(super) fn new(gpu: &Gpu) -> Option<Self> {
+        gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY).then(|| Self {
+            queries: gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
+                label: Some("time of a chunk"),
+                ty: wgpu::QueryType::Timestamp,
+                count: 2,
+            }),
+            resolved: gpu.buffer(
+                "time of a chunk",
+                Self::BYTES,
+                wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
+            ),
+            tick_seconds: f64::from(gpu.queue.get_timestamp_period()) * 1e-9,
+        })
+    }
+
+    /// For the pass that is timed.
+    pub(super) fn writes(&self) -> wgpu::ComputePassTimestampWrites<'_> {
+        wgpu::ComputePassTimestampWrites {
+            query_set: &self.queries,
+            beginning_of_pass_write_index: Some(0),
+            end_of_pass_write_index: Some(1),
+        }
+    }
+
+    /// Copies the pass's timestamps behind what else is read back.
+    pub(super) fn copy(&self, encoder: &mut wgpu::CommandEncoder, readback: &Readback, to: u64) {
+        encoder.resolve_query_set(&self.queries, 0..2, &self.resolved, 0);
+        readback.copy(encoder, &self.resolved, 0, to, Self::BYTES);
+    }
+
+    /// Seconds of the pass whose timestamps are the end of `bytes`; nothing for a clock that says nonsense.
+    pub(super) fn seconds(&self, bytes: &[u8]) -> Option<f64> {
+        let [begin, end] = bytemuck::pod_read_unaligned::<[u64; 2]>(bytes.last_chunk::<16>()?);
+        let seconds = end.checked_sub(begin)? as f64 * self.tick_seconds;
+        (seconds > 0.0 && seconds < 60.0).then_some(seconds)
+    }
+}
+
 /// Timestamps of one step on their way.
 #[derive(Debug)]
 pub(super) struct Profiler {

@@ -1,5 +1,6 @@
 //! What a trainer submits: steps, evaluations and snapshots, each a command buffer with a readback behind it.
 
+use super::profile::Stopwatch;
 use super::state::{LaneState, Snapshot};
 use super::trainer::{MOST_STEPS, Setup, Trainer};
 use super::work::{InFlight, Job, ring_ranges};
@@ -58,7 +59,8 @@ impl Trainer {
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         // A step that is logged has dispatches besides.
         let profiled = !first.is_multiple_of(self.setup.log_every.max(1)) && self.encode_profiled(&mut encoder);
-        let mut pass = encoder.begin_compute_pass(&Default::default());
+        let timestamp_writes = self.stopwatch.as_ref().map(Stopwatch::writes);
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
         for step in first + u64::from(profiled)..first + count {
             let segments = if step.is_multiple_of(self.setup.log_every.max(1)) { &logged } else { &quiet };
             for segment in segments {
@@ -67,6 +69,7 @@ impl Trainer {
         }
         drop(pass);
         let bytes = self.copy_ring(&mut encoder, &readback, self.plan.buffers.ring, first, count);
+        let bytes = self.copy_time(&mut encoder, &readback, bytes);
         gpu.queue.submit([encoder.finish()]);
         readback.map(bytes);
         if profiled {
@@ -118,6 +121,13 @@ impl Trainer {
         to
     }
 
+    /// Copies the time of the pass behind `bytes` bytes of metrics; how many there are then.
+    fn copy_time(&self, encoder: &mut wgpu::CommandEncoder, readback: &Readback, bytes: u64) -> u64 {
+        let Some(stopwatch) = &self.stopwatch else { return bytes };
+        stopwatch.copy(encoder, readback, bytes);
+        bytes + Stopwatch::BYTES
+    }
+
     pub(super) fn schedule_evaluation(&mut self, step: u64, whole: bool) {
         for view in self.plan.data.views() {
             if view == (if whole { View::TrainHead } else { View::Train }) {
@@ -145,7 +155,8 @@ impl Trainer {
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         let segments = [Segment::EvalGather(view), Segment::EvalForward, Segment::EvalLog];
         let segments = segments.map(|segment| self.plan.index(segment));
-        let mut pass = encoder.begin_compute_pass(&Default::default());
+        let timestamp_writes = self.stopwatch.as_ref().map(Stopwatch::writes);
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
         for _ in 0..count {
             for segment in segments.iter().flatten() {
                 self.program.encode(&mut pass, *segment);
@@ -153,6 +164,7 @@ impl Trainer {
         }
         drop(pass);
         let bytes = self.copy_ring(&mut encoder, &readback, self.plan.buffers.eval_ring, first, count);
+        let bytes = self.copy_time(&mut encoder, &readback, bytes);
         gpu.queue.submit([encoder.finish()]);
         readback.map(bytes);
         self.sent(Job::Evaluate { view, step, first, count, last }, readback);

@@ -1,7 +1,7 @@
 //! Replays a plan in chunks: submits what fits a time budget, reads back what has arrived, never waits.
 
 use super::event::{Event, Trouble};
-use super::profile::Profiler;
+use super::profile::{Profiler, Stopwatch};
 use super::state::{LaneState, Snapshot};
 use super::submit::state_floats;
 use super::work::{InFlight, Job, Tally};
@@ -72,6 +72,7 @@ pub struct Trainer {
     /// The last step that may be submitted for now.
     pub(super) allowed: u64,
     pub(super) profiler: Option<Profiler>,
+    pub(super) stopwatch: Option<Stopwatch>,
     /// Whether no further step is submitted.
     pub(super) stopped: bool,
     pub(super) finished: bool,
@@ -99,7 +100,7 @@ impl Trainer {
         }
         let lanes = setup.lanes.len();
         let chunk = RECORD_BYTES as u64 * MOST_STEPS * lanes as u64;
-        let idle = (0..IN_FLIGHT).map(|_| Readback::new(gpu, chunk)).collect();
+        let idle = (0..IN_FLIGHT).map(|_| Readback::new(gpu, chunk + Stopwatch::BYTES)).collect();
         let state_bytes = 4 * lanes as u64 * state_floats(&plan) as u64;
         let first = start.map_or(0, |snapshot| snapshot.step);
         let mut trainer = Self {
@@ -118,6 +119,7 @@ impl Trainer {
             last_arrival: None,
             allowed: u64::MAX,
             profiler: None,
+            stopwatch: Stopwatch::new(gpu),
             stopped: false,
             finished: false,
             optimizers: setup.lanes.iter().map(|lane| lane.optimizer.clone()).collect(),

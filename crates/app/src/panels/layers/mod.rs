@@ -36,7 +36,7 @@ pub(super) fn window_ui(
     let mut open = true;
     egui::Window::new(title)
         .open(&mut open)
-        .frame(scene.card())
+        .frame(scene.sheet())
         .collapsible(false)
         .resizable(false)
         .pivot(Align2::CENTER_CENTER)

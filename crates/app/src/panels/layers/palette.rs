@@ -35,7 +35,7 @@ pub fn palette_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let mut chosen = ui.data(|data| data.get_temp::<usize>(chosen_id)).unwrap_or(0);
     let area = Area::new(Id::unique("palette")).order(Order::Foreground).anchor(Align2::CENTER_TOP, [0.0, 64.0]);
     area.show(ui.ctx(), |ui| {
-        scene.card().shadow(ui.visuals().popup_shadow).show(ui, |ui| {
+        scene.sheet().shadow(ui.visuals().popup_shadow).show(ui, |ui| {
             ui.set_width(width);
             let pressed = |ui: &Ui, key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
             let (down, up, enter) = (pressed(ui, Key::ArrowDown), pressed(ui, Key::ArrowUp), pressed(ui, Key::Enter));

@@ -410,10 +410,7 @@ impl Engine {
         };
         // At rest the host has what is on screen: to save it, and for planes around it.
         let resting = !state.playing && !known;
-        let fetch = self.wanted
-            || resting
-            || self.snapshot.is_none()
-            || matches!(self.next, Some(Next::Snapshot(_)));
+        let fetch = self.wanted || resting || self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
         match duel.tick(steps, budget, fetch) {
             Ok(events) => {
                 if state.playing && !rests && self.slow.is_none() {

@@ -34,7 +34,8 @@ impl Trainer {
             }
             Job::Steps { first, count } => {
                 smooth(&mut self.step_seconds, count);
-                let records: Vec<Record> = metrics.chunks_exact(RECORD_BYTES).map(bytemuck::pod_read_unaligned).collect();
+                let records: Vec<Record> =
+                    metrics.chunks_exact(RECORD_BYTES).map(bytemuck::pod_read_unaligned).collect();
                 for (i, record) in records.iter().enumerate() {
                     let (step, lane) = (first + (i / lanes) as u64, i % lanes);
                     if step.is_multiple_of(self.setup.log_every.max(1)) {

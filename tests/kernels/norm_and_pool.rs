@@ -8,7 +8,7 @@ use lowland_reference::batch_norm::{self, Statistics};
 use lowland_reference::{Tensor, pool};
 use lowland_tests::compare::{Tolerance, within};
 use lowland_tests::layer::{LayerCase, RowOf, Slots, uniform};
-use lowland_tests::{any_gpu, coverage::covers};
+use lowland_tests::{FAMILIES, any_gpu, coverage::covers, gpu};
 
 /// Means of up to 4096 values near 1, and a root: some 10 roundings each.
 const NORM: Tolerance = within(1e-5, 1e-5);
@@ -29,6 +29,8 @@ const NORM_CASES: &[(usize, (usize, usize), usize)] = &[
     (17, (9, 4), 3),
     (64, (1, 1), 128),
     (3, (8, 8), 64),
+    // As many slices as a workgroup has invocations.
+    (3, (32, 32), 5),
 ];
 
 fn shape(channels: usize, (height, width): (usize, usize)) -> Shape {
@@ -85,11 +87,12 @@ fn check_norm(mut on: LayerCase<'_>, gpu: &lowland::gpu::Gpu, mode: Mode, tolera
 
 #[test]
 fn batch_norm_equals_its_twin_in_every_mode() {
-    let Some(gpu) = any_gpu() else { return };
     let train = |update_running| Mode::Train { update_running };
     let modes = [train(true), train(false), Mode::Inference, Mode::Gradient, Mode::Statistics];
     for (index, (channels, image, batch)) in NORM_CASES.iter().enumerate() {
-        for mode in modes {
+        // The families differ in how many invocations share a sum.
+        for (mode, family) in modes.into_iter().flat_map(|mode| FAMILIES.map(|family| (mode, family))) {
+            let Some(gpu) = gpu(family) else { return };
             let layer = BatchNorm { activation: [None, Some(Activation::Gelu), Some(Activation::Relu)][index % 3] };
             let name = format!("batch norm of {channels}x{image:?}, batch {batch}");
             let mut on = LayerCase::new(name, &layer, shape(*channels, *image), *batch);
@@ -166,8 +169,9 @@ fn max_pool_equals_its_twin_with_ties_and_overlaps() {
 
 #[test]
 fn global_average_pool_equals_its_twin() {
-    let Some(gpu) = any_gpu() else { return };
-    for (index, (channels, image, batch)) in NORM_CASES.iter().enumerate() {
+    let cases = NORM_CASES.iter().enumerate().flat_map(|case| FAMILIES.map(|family| (case, family)));
+    for ((index, (channels, image, batch)), family) in cases {
+        let Some(gpu) = gpu(family) else { return };
         let name = format!("global average of {channels}x{image:?}, batch {batch}");
         let mut on = LayerCase::new(name, &GlobalAvgPool, shape(*channels, *image), *batch);
         on.slots = Slots::scattered();

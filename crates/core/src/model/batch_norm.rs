@@ -1,9 +1,10 @@
 //! Batch normalisation (Ioffe and Szegedy 2015), PyTorch's meaning of its numbers.
 
-use super::layer::{Emitter, Layer, Mode, Node, lanes};
+use super::layer::{Emitter, Layer, Mode, Node};
 use super::tensor::{Init, Kind, Parameter, padded};
 use crate::config::Activation;
 use crate::data::Shape;
+use crate::gpu::Family;
 use lowland_shaders as shaders;
 use lowland_shaders::params::BatchNorm as Params;
 
@@ -88,8 +89,9 @@ fn params(node: &Node, e: &Emitter<'_>) -> Params {
     let shape = node.input.shape;
     let count = e.sizes.batch * shape.height * shape.width;
     let channels4 = padded(shape.channels) / 4;
-    // From sizes alone, so that the sum never depends on the device; enough invocations to fill one.
-    let per_slice = count.div_ceil((8192 / channels4).clamp(1, 2048)).max(16);
+    // From family and sizes alone, so that the sum never depends on the device; enough invocations to fill one.
+    let (invocations, most) = if e.family == Family::Shared { (8192, 2048) } else { (1024, 256) };
+    let per_slice = count.div_ceil((invocations / channels4).clamp(1, most)).max(16);
     let slices = count.div_ceil(per_slice);
     Params {
         count: count as u32,
@@ -108,7 +110,7 @@ fn params(node: &Node, e: &Emitter<'_>) -> Params {
         epsilon: EPSILON,
         momentum: if e.pass.mode == Mode::Statistics { 1.0 } else { MOMENTUM },
         in_by_data: u32::from(node.input.by_data),
-        lanes: lanes(slices, 4, 64) as u32,
+        lanes: e.lanes(slices, 4, 64) as u32,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Convolution and dense layers; a dense layer is a 1x1 convolution of a 1x1 image.
 
-use super::layer::{Edge, Emitter, Layer, Node, lanes};
+use super::layer::{Edge, Emitter, Layer, Node};
 use super::tensor::{Init, Kind, Parameter, padded};
 use crate::config::Activation;
 use crate::data::Shape;
@@ -259,7 +259,7 @@ impl Conv2d {
         };
         e.dispatch(kernel, &overrides, &g, &[node.input.value, dy, out], groups);
         if slices > 1 {
-            let lanes = lanes(slices, 8, 16);
+            let lanes = e.lanes(slices, 8, 16);
             let p = ReduceSlices {
                 size4: size4 as u32,
                 slices: slices as u32,

@@ -176,11 +176,6 @@ pub struct Emitter<'a> {
     pub dispatches: Vec<Dispatch>,
 }
 
-/// Invocations that share a sum of `terms`: a power of 2, each with at least `each` of them.
-pub(crate) fn lanes(terms: usize, each: usize, most: usize) -> usize {
-    1 << (terms / each).clamp(1, most).ilog2()
-}
-
 impl Edge {
     /// Vec4s of one example.
     pub(crate) fn example4(&self) -> usize {
@@ -235,6 +230,13 @@ impl Emitter<'_> {
         let buffer = *self.scratch.entry(key).or_insert_with(|| self.recording.buffer(key.1, bytes));
         self.recording.grow(buffer, bytes);
         buffer
+    }
+
+    /// Invocations that share a sum of `terms`: a power of 2, each with at least `each` of them. One for families of software
+    /// adapters, which have few cores and pay for each barrier.
+    pub(crate) fn lanes(&self, terms: usize, each: usize, most: usize) -> usize {
+        let wide = if self.family == Family::Shared { (terms / each).clamp(1, most) } else { 1 };
+        1 << wide.ilog2()
     }
 
     /// Whether the pass trains.

@@ -1,6 +1,6 @@
 //! Max pool, average pool and global average pool.
 
-use super::layer::{Emitter, Layer, Node, lanes};
+use super::layer::{Emitter, Layer, Node};
 use super::tensor::padded;
 use crate::data::Shape;
 use lowland_shaders as shaders;
@@ -95,7 +95,7 @@ impl Layer for GlobalAvgPool {
 
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
         let p = params(node, e, 0, 0);
-        let lanes = lanes(node.input.shape.height * node.input.shape.width, PIXELS, 16);
+        let lanes = e.lanes(node.input.shape.height * node.input.shape.width, PIXELS, 16);
         let groups = (e.sizes.batch * node.output.example4() * lanes).div_ceil(64);
         let overrides = [("LANES", lanes as f64)];
         e.dispatch(&shaders::GLOBAL_AVG_POOL_FORWARD, &overrides, &p, &[node.input.value, node.output.value], groups);

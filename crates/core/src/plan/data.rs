@@ -3,8 +3,7 @@
 use super::dispatch;
 use crate::config::Augment;
 use crate::data::{Dataset, Inputs, Split};
-use crate::gpu::Gpu;
-use crate::gpu::{BufferId, Dispatch, Program, Recording, TableId};
+use crate::gpu::{BufferId, Dispatch, Family, Gpu, Program, Recording, TableId};
 use crate::model::Model;
 use lowland_shaders::GATHER;
 use lowland_shaders::params::Gather;
@@ -35,8 +34,10 @@ pub(crate) enum Visit {
 /// Training examples that an evaluation on the way measures at most.
 const HEAD: usize = 10_000;
 
-/// Vec4s that an invocation copies: enough to be worth choosing the example.
-const COPIED: usize = 8;
+/// Vec4s that an invocation copies: enough to be worth choosing the example, few enough to fill a GPU.
+fn copied(family: Family) -> usize {
+    if family == Family::Shared { 8 } else { 64 }
+}
 
 /// Where a data set's examples lie: training, validation, test, one after the other, cut into pieces that can be bound.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,6 +114,7 @@ impl DeviceData {
     pub(super) fn record(
         &self,
         r: &Recording,
+        family: Family,
         model: &Model,
         view: View,
         visit: Visit,
@@ -126,7 +128,7 @@ impl DeviceData {
         let (first, examples) = self.range(view);
         let shape = model.input();
         let example4 = shape.height * shape.width * shape.channels.div_ceil(4);
-        let lanes = example4.div_ceil(COPIED);
+        let lanes = example4.div_ceil(copied(family));
         let touched = first / self.piece_examples..=(first + examples.max(1) - 1) / self.piece_examples;
         let overrides =
             [("BYTES", flag(self.bytes)), ("IMAGE", flag(!model.is_flat())), ("AUGMENT", flag(!augment.is_none()))];

@@ -100,8 +100,19 @@ impl FieldPlan {
 
         let plain = Augment::default();
         let to = [clock, input, labels];
-        let gather =
-            data.record(r, model, View::Train, Visit::Once, batch, 0..batch, plain, one_slot, &data_buffers, to);
+        let gather = data.record(
+            r,
+            family,
+            model,
+            View::Train,
+            Visit::Once,
+            batch,
+            0..batch,
+            plain,
+            one_slot,
+            &data_buffers,
+            to,
+        );
         let mut mix = combine(r, parameters, table, [factors, sources, weights]);
         if running > 0 {
             mix.extend(combine(r, running, table, [factors, running_sources, lanes_running]));

@@ -74,7 +74,7 @@ impl GradientPlan {
         let to = [clock, network.input().value, labels];
         let all = batch * lanes;
         let plain = Augment::default();
-        let gather = data.record(r, model, view, Visit::Once, all, 0..all, plain, one_slot, &data_buffers, to);
+        let gather = data.record(r, family, model, view, Visit::Once, all, 0..all, plain, one_slot, &data_buffers, to);
         let loss = LossBuffers { labels, hyper, outcome, outcome_offset: 0 };
         let gradient = network.record(r, arenas, family, Pass { weights, rows, mode: Mode::Gradient, batch }, loss);
         let forward = network.record(r, arenas, family, Pass { weights, rows, mode: Mode::Inference, batch }, loss);

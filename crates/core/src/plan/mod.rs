@@ -224,7 +224,8 @@ impl Plan {
         for view in self.data.views() {
             let from = &self.data_buffers;
             let (r, none) = (&self.recording, Augment::default());
-            let gather = self.data.record(r, model, view, Visit::Once, batch, 0..batch, none, one_slot, from, to);
+            let gather =
+                self.data.record(r, family, model, view, Visit::Once, batch, 0..batch, none, one_slot, from, to);
             self.segments.push((Segment::EvalGather(view), gather));
         }
         let pass = Pass { weights: b.weights, rows, mode: Mode::Inference, batch };

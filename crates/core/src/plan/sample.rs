@@ -120,8 +120,19 @@ impl SamplePlan {
         };
         if let Some(batch) = statistics.filter(|_| running > 0) {
             let (forward, to, _) = pass_over(r, batch, buffers.batch_running, Mode::Statistics)?;
-            let mut list =
-                data.record(r, model, View::Train, Visit::Once, batch, 0..batch, plain, one_slot, &data_buffers, to);
+            let mut list = data.record(
+                r,
+                family,
+                model,
+                View::Train,
+                Visit::Once,
+                batch,
+                0..batch,
+                plain,
+                one_slot,
+                &data_buffers,
+                to,
+            );
             list.extend(forward);
             let p = AverageStatistics { size4: (running / 4) as u32 };
             let to = [buffers.batch_running, buffers.clock, lanes_running];
@@ -131,7 +142,7 @@ impl SamplePlan {
         let (forward, to, outcome) = pass_over(r, batch, lanes_running, Mode::Inference)?;
         for view in views {
             let mut list =
-                data.record(r, model, *view, Visit::Once, batch, 0..batch, plain, one_slot, &data_buffers, to);
+                data.record(r, family, model, *view, Visit::Once, batch, 0..batch, plain, one_slot, &data_buffers, to);
             list.extend(forward.iter().cloned());
             let p = super::log_of_outcomes(batch, lanes);
             list.push(dispatch(r, &LOG, &[], &p, rows, &[outcome, squares, buffers.clock, buffers.ring], 1));

@@ -119,8 +119,19 @@ fn record_gathers(plan: &mut Plan, network: &Network<'_>, model: &Model, request
     for number in 0..plan.groups() {
         let group = number * size..(number + 1) * size;
         let from = &plan.data_buffers;
-        let gather =
-            plan.data.record(&plan.recording, model, View::Train, visit, batch, group, augment, table, from, to);
+        let gather = plan.data.record(
+            &plan.recording,
+            request.family,
+            model,
+            View::Train,
+            visit,
+            batch,
+            group,
+            augment,
+            table,
+            from,
+            to,
+        );
         plan.segments.push((Segment::Gather(number), gather));
     }
 }

@@ -406,13 +406,19 @@ impl Engine {
             (true, ..) => 0,
             (false, Some(slow), _) => slow.allow(&self.gpu, duel),
             (false, None, true) => self.pace.steps(state.view.speed, duel.data().shape.len() == 2),
-            (false, None, false) => std::mem::take(&mut state.single_steps),
+            (false, None, false) => state.single_steps,
         };
+        let before = duel.submitted();
         // At rest the host has what is on screen: to save it, and for planes around it.
         let resting = !state.playing && !known;
         let fetch = self.wanted || resting || self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
         match duel.tick(steps, budget, fetch) {
             Ok(events) => {
+                // A step that did not fit into this frame is done in one of the next.
+                state.single_steps = match state.playing {
+                    true => 0,
+                    false => state.single_steps.saturating_sub(duel.submitted() - before),
+                };
                 if state.playing && !rests && self.slow.is_none() {
                     state.curves.pass(self.pace.seconds());
                 }

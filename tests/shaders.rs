@@ -25,8 +25,13 @@ fn validate(name: &str, source: &str) -> Result<(Module, ModuleInfo), String> {
 }
 
 /// Overrides that are numbers, and their values.
-const NUMBERS: [(&str, &[f64]); 3] =
-    [("KERNEL", &[1.0, 2.0, 3.0]), ("STRIDE", &[1.0, 2.0, 3.0]), ("WIDE", &[1.0, 2.0, 4.0])];
+const NUMBERS: [(&str, &[f64]); 5] = [
+    ("KERNEL", &[1.0, 2.0, 3.0]),
+    ("KERNEL_WIDTH", &[1.0, 2.0, 3.0]),
+    ("LANES", &[1.0, 2.0, 64.0]),
+    ("STRIDE", &[1.0, 2.0, 3.0]),
+    ("WIDE", &[1.0, 2.0, 4.0]),
+];
 
 /// Values for the overrides: the defaults, every flag on with each activation, one flag at a time, and one number.
 fn combinations(kernel: &Kernel) -> Vec<Vec<(&'static str, f64)>> {

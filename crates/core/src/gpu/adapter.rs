@@ -26,8 +26,12 @@ pub struct AdapterReport {
     pub features: Vec<&'static str>,
 }
 
+/// What the kernels run on. An interface in the same program may bring OpenGL, which has too few storage buffers.
+const BACKENDS: wgpu::Backends = wgpu::Backends::PRIMARY;
+
 fn instance() -> wgpu::Instance {
-    wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())
+    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    wgpu::Instance::new(wgpu::InstanceDescriptor { backends: BACKENDS, ..descriptor })
 }
 
 fn rank(adapter: &wgpu::Adapter) -> u8 {
@@ -43,7 +47,7 @@ fn rank(adapter: &wgpu::Adapter) -> u8 {
 async fn found() -> Vec<wgpu::Adapter> {
     let instance = instance();
     #[cfg(not(target_family = "wasm"))]
-    let mut adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
+    let mut adapters = instance.enumerate_adapters(BACKENDS).await;
     #[cfg(target_family = "wasm")]
     let mut adapters: Vec<_> = instance.request_adapter(&Default::default()).await.into_iter().collect();
     adapters.sort_by_key(rank);

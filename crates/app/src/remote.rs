@@ -62,7 +62,7 @@ impl App {
             "paused": !self.state.playing,
             "adapter": self.engine.gpu().info().name,
             "software": self.engine.gpu().is_software(),
-            "steps_per_second": duel.and_then(|duel| duel.steps_per_second()).unwrap_or(0.0),
+            "steps_per_second": self.engine.steps_per_second().unwrap_or(0.0),
             "frames_per_second": self.engine.frames_per_second(),
             "gpu_bytes": self.engine.gpu_bytes(),
             "lanes": self.state.curves.lanes().iter().enumerate().map(lane).collect::<Vec<_>>(),

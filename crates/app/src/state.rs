@@ -148,8 +148,6 @@ pub enum Layer {
     Settings,
     /// The map of rho and learning rate.
     Map,
-    /// Hardest and mislabelled examples, and the confusion matrix.
-    Examples,
     /// Run folders.
     Runs,
     /// The numbers as a table.
@@ -183,7 +181,6 @@ names!(
     Keys = "keys",
     Settings = "settings",
     Map = "map",
-    Examples = "examples",
     Runs = "runs",
     Table = "table",
     About = "about"

@@ -192,11 +192,6 @@ impl Duel {
         self.trainer.is_idle() && self.double.as_ref().is_none_or(done)
     }
 
-    /// Steps a second of one lane.
-    pub fn steps_per_second(&self) -> Option<f64> {
-        self.trainer.steps_per_second()
-    }
-
     /// Where the weights of side `side` with the first seed lie.
     pub fn slot(&self, side: usize) -> Slot<'_> {
         let (lane, lanes) = (self.sides.get(side).map_or(0, |side| side.first), self.trainer.setup().lanes.len());

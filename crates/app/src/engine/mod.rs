@@ -6,6 +6,7 @@ mod examples;
 mod ground;
 mod job;
 mod map;
+mod pace;
 mod past;
 mod picture;
 mod record;
@@ -30,8 +31,9 @@ use lowland::config::Config;
 use lowland::gpu::Gpu;
 use lowland::train::{Event, Slot, Snapshot, Trouble};
 use lowland::{Error, Result};
+use pace::Pace;
 use std::rc::Rc;
-use web_time::{Duration, Instant};
+use web_time::Duration;
 
 /// A configuration and the changes of its training points.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,20 +89,6 @@ enum Next {
     Build { job: Job<Result<Duel>>, change: Change, start: Start },
 }
 
-/// How long the device may work for a frame, so that frames keep coming.
-#[derive(Debug)]
-struct Pace {
-    /// Seconds a frame should take.
-    target: f64,
-    /// Seconds of work in a chunk.
-    budget: f64,
-    frames_per_second: f64,
-    last: Option<Instant>,
-    /// Steps that the pace to follow allows by now, and has not given out.
-    steps: f64,
-    frame: f64,
-}
-
 /// How often a state is fetched to go on from after a crash or a lost device.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(4);
 
@@ -113,7 +101,7 @@ impl Engine {
         }
         let gpu = Gpu::from_parts(info, render.device.clone(), render.queue.clone(), None);
         let target = if gpu.is_software() { 0.08 } else { 1.0 / 60.0 };
-        let pace = Pace { target, budget: 0.2 * target, frames_per_second: 0.0, last: None, steps: 0.0, frame: 0.0 };
+        let pace = Pace::new(target);
         let gpu = Rc::new(gpu);
         Self {
             render,
@@ -279,12 +267,17 @@ impl Engine {
 
     /// Frames a second, of the last ones.
     pub fn frames_per_second(&self) -> f64 {
-        self.pace.frames_per_second
+        self.pace.frames_per_second()
+    }
+
+    /// Steps a second of one lane, as they pass in this app: drawing takes its share of the device.
+    pub fn steps_per_second(&self) -> Option<f64> {
+        self.pace.steps_per_second()
     }
 
     /// How long until the next frame is wanted while training.
     pub fn frame_interval(&self) -> Duration {
-        Duration::from_secs_f64(if self.gpu.is_software() { 0.5 * self.pace.target } else { 0.0 })
+        Duration::from_secs_f64(if self.gpu.is_software() { 0.5 * self.pace.target() } else { 0.0 })
     }
 
     /// Bytes on the device.
@@ -377,7 +370,7 @@ impl Engine {
         if self.next.is_none() {
             self.apply(state);
         }
-        let mut budget = Duration::from_secs_f64(self.pace.budget);
+        let mut budget = self.pace.budget();
         if let Some(map) = &mut self.map {
             // Both train on, each in half of the time.
             budget = if map.is_running() { budget / 2 } else { budget };
@@ -409,6 +402,7 @@ impl Engine {
             (false, None, false) => state.single_steps,
         };
         let before = duel.submitted();
+        self.pace.look(before, state.playing && !rests);
         // At rest the host has what is on screen: to save it, and for planes around it.
         let resting = !state.playing && !known;
         let fetch = self.wanted || resting || self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
@@ -582,41 +576,5 @@ fn moment(duel: &Duel, past: Option<&Past>, back: Option<u64>) -> Moment {
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").field("duel", &self.duel).field("lost", &self.lost).finish_non_exhaustive()
-    }
-}
-
-impl Pace {
-    /// A frame begins.
-    fn frame(&mut self) {
-        let now = Instant::now();
-        let Some(last) = self.last.replace(now) else { return };
-        let seconds = (now - last).as_secs_f64();
-        if seconds > 1.0 {
-            // The window was hidden.
-            return;
-        }
-        self.frame = seconds;
-        let rate = 1.0 / seconds.max(1e-4);
-        self.frames_per_second += 0.1 * (rate - self.frames_per_second);
-        // Frames that are slow for other reasons than training are no reason to train less.
-        let slow = seconds > 1.2 * self.target && 3.0 * self.budget > 0.5 * seconds;
-        let factor = if slow { 0.85 } else { 1.08 };
-        let least = (0.15 * seconds).min(0.05);
-        self.budget = (self.budget * factor).clamp(least, least.max(0.6 * self.target));
-    }
-
-    /// Seconds of the frame before.
-    fn seconds(&self) -> f64 {
-        self.frame
-    }
-
-    /// Steps that this frame may submit: as many as fit, or, of a race of points, what the pace to follow allows.
-    fn steps(&mut self, speed: Option<f32>, points: bool) -> u64 {
-        let Some(speed) = speed.filter(|_| points) else { return u64::MAX };
-        // What a slow frame could not give out is not made up for later.
-        self.steps = (self.steps + f64::from(speed) * self.frame).min(0.5 * f64::from(speed));
-        let whole = self.steps.floor();
-        self.steps -= whole;
-        whole as u64
     }
 }

@@ -71,7 +71,10 @@ pub fn start(args: &Args, matches: &clap::ArgMatches) -> Result<Start> {
         (base, _) => Some(base.unwrap_or_default().with(flags, "the flags")?),
     };
     if let Some(config) = &config {
-        config.lanes(Command::Compare)?;
+        // Before a window is there: what cannot be trained ends here, and not in a message over another race.
+        let lanes = config.lanes(Command::Compare)?;
+        let data = lowland::data::load(config)?;
+        config.setups(&lanes, &data, &config.model(data.shape, data.classes)?)?;
     }
     let snapshot = if args.go_on { autosave::read_last() } else { None };
     Ok(Start { link: args.link.clone().unwrap_or_default(), config, snapshot, ..Start::default() })

@@ -54,6 +54,10 @@ pub fn main() -> ExitCode {
         Err(eframe::Error::Wgpu(error)) => {
             refuse(format!("no window could be drawn: {error}. `lowland doctor` says what is missing."))
         }
+        Err(eframe::Error::WinitEventLoop(error)) => refuse(format!(
+            "no window can be opened: {error}. It needs a screen (on Linux DISPLAY or WAYLAND_DISPLAY names it); `lowland \
+             compare` trains without one."
+        )),
         Err(error) => {
             eprintln!("lowland-app: {error}. Start it again; it offers to go on where it stood.");
             ExitCode::FAILURE

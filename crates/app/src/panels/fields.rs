@@ -60,7 +60,11 @@ fn heading_ui(ui: &mut Ui, scene: &mut Scene<'_>, which: usize) {
             (None, rho) if rho > 0.0 => text::test_and_rho(rho),
             _ => text::CLEAN_TEST.to_owned(),
         };
-        ui.add(Label::new(RichText::new(note).small().color(scene.colors.quiet)).truncate());
+        // A word of one letter says nothing.
+        const LEAST: f32 = 64.0;
+        if ui.available_width() >= LEAST {
+            ui.add(Label::new(RichText::new(note).small().color(scene.colors.quiet)).truncate());
+        }
     });
 }
 
@@ -99,7 +103,7 @@ impl Map {
         )
     }
 
-    fn from_screen(&self, at: Pos2) -> [f32; 2] {
+    fn place_at(&self, at: Pos2) -> [f32; 2] {
         let [x0, x1, y0, y1] = self.area;
         [
             x0 + (x1 - x0) * (at.x - self.rect.left()) / self.rect.width(),
@@ -157,7 +161,7 @@ fn edit(ui: &Ui, scene: &mut Scene<'_>, duel: &Duel, map: &Map, response: &Respo
     if response.dragged()
         && let Some(point) = moved
     {
-        scene.ask(Command::MovePoint(point, map.from_screen(at)));
+        scene.ask(Command::MovePoint(point, map.place_at(at)));
         return;
     }
     ui.data_mut(|data| data.remove_temp::<usize>(held));
@@ -166,7 +170,7 @@ fn edit(ui: &Ui, scene: &mut Scene<'_>, duel: &Duel, map: &Map, response: &Respo
     match near {
         Some(point) if removes => scene.ask(Command::RemovePoint(point)),
         None if response.clicked() && !removes => {
-            scene.ask(Command::AddPoint(map.from_screen(at), scene.state.view.class));
+            scene.ask(Command::AddPoint(map.place_at(at), scene.state.view.class));
         }
         _ => {}
     }

@@ -10,7 +10,7 @@ pub fn status_ui(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
     let name = &engine.gpu().info().name;
     let adapter = if name.is_empty() { "WebGPU" } else { name };
     let kind = if engine.gpu().is_software() { " (software: small pictures)" } else { "" };
-    let steps = engine.duel().and_then(|duel| duel.steps_per_second()).unwrap_or(0.0);
+    let steps = engine.steps_per_second().unwrap_or(0.0);
     let line = format!(
         "{adapter}{kind}  ·  {:.0} steps/s  ·  {:.0} frames/s  ·  {} on the device  ·  seed {}",
         steps,

@@ -106,7 +106,7 @@ fn counter_ui(ui: &mut Ui, scene: &Scene<'_>) {
     let strong = TextFormat::simple(tokens::strong_font(tokens::BODY), scene.colors.ink);
     job.append("step ", 0.0, quiet.clone());
     job.append(&text::count(duel.map_or(0, |duel| duel.submitted())), 0.0, strong);
-    if let Some(speed) = duel.and_then(|duel| duel.steps_per_second()).filter(|_| scene.state.playing) {
+    if let Some(speed) = scene.engine.steps_per_second().filter(|_| scene.state.playing) {
         job.append(&format!("  ·  {} steps/s", text::count(speed.round() as u64)), 0.0, quiet);
     }
     ui.add(Label::new(job));

@@ -243,7 +243,7 @@ impl Trainer {
         &self.setup
     }
 
-    /// Steps a second by the last chunks, once some have come back.
+    /// Steps a second by the last chunks, once some have come back: as the device alone takes for them, where it has a clock.
     pub fn steps_per_second(&self) -> Option<f64> {
         self.step_seconds.map(|s| 1.0 / s)
     }

@@ -17,7 +17,7 @@ pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
 
 use crate::config::{Augment, Order};
 use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
-use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Network, Pass, Sizes};
+use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Network, Pass, Room, Sizes};
 use crate::optim::{self, Optimizer};
 use crate::{Error, Result};
 use lowland_shaders::params::{Combine, Init as InitParams, Log};
@@ -190,7 +190,7 @@ impl Plan {
             ascent: None,
             logits: BufferId::default(),
         };
-        let mut network = model.connect(r, sizes, trains)?;
+        let mut network = model.connect(r, sizes, if trains { Room::Gradients } else { Room::Values })?;
         let data_buffers = data.declare(r);
         let mut plan = Self {
             buffers: Buffers { logits: network.logits().value, ..b },
@@ -211,7 +211,7 @@ impl Plan {
         }
         if eval_batch > batch {
             let larger = Sizes { batch: eval_batch, data_slots: 1, ..sizes };
-            let mut network = model.connect(&mut plan.recording, larger, false)?;
+            let mut network = model.connect(&mut plan.recording, larger, Room::Values)?;
             plan.buffers.logits = network.logits().value;
             plan.record_evaluation(&mut network, model, family);
         } else {

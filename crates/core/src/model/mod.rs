@@ -11,6 +11,7 @@ mod layer;
 mod list;
 mod loss;
 mod network;
+mod norm_tangent;
 mod pool;
 mod spec;
 mod tangent;

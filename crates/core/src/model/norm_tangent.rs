@@ -22,13 +22,7 @@ const PIXELS_PER_INVOCATION: usize = 8;
 
 impl NormTangent {
     /// Those of a norm whose batch is `images` sets of pixels with statistics of their own, each in `slices` slices.
-    pub(super) fn new(
-        at: &TangentNode<'_>,
-        e: &mut Emitter<'_>,
-        images: u32,
-        slices: u32,
-        per_slice: u32,
-    ) -> Self {
+    pub(super) fn new(at: &TangentNode<'_>, e: &mut Emitter<'_>, images: u32, slices: u32, per_slice: u32) -> Self {
         let input = &at.node.input;
         let example4 = input.example4();
         let pixels = e.sizes.batch * input.shape.height * input.shape.width / images as usize;

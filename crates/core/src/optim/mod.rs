@@ -97,7 +97,8 @@ impl Optimizer {
 
     /// Whether the same dispatches do for `other`, with other numbers in their tables.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        let climb = |o: &Self| o.ascent.climbs().then_some((o.ascent.is_euclidean(), o.ascent.steps, o.ascent.second_order));
+        let climb =
+            |o: &Self| o.ascent.climbs().then_some((o.ascent.is_euclidean(), o.ascent.steps, o.ascent.second_order));
         let kind = |o: &Self| (discriminant(&o.base), climb(o), o.clip_norm.is_some());
         kind(self) == kind(other)
     }

@@ -1,5 +1,6 @@
 //! The step as a list of dispatches in named segments, built once from model, batch and lanes, then only replayed.
 
+mod curvature;
 mod data;
 mod field;
 mod gradient;
@@ -8,6 +9,7 @@ mod sample;
 mod second_order;
 mod step;
 
+pub(crate) use curvature::{CurvaturePlan, CurvatureRequest, CurvatureSegment};
 use data::Visit;
 pub(crate) use data::{DataBuffers, DeviceData, View};
 pub(crate) use field::{FieldPlan, FieldRequest, FieldSegment};

@@ -27,6 +27,7 @@ fn every_test_of_the_list_closes_by_checking_what_it_launched() {
         include_str!("layers.rs"),
         include_str!("loss.rs"),
         include_str!("ascent.rs"),
+        include_str!("second_order.rs"),
         include_str!("optim.rs"),
         include_str!("data.rs"),
         include_str!("path.rs"),

@@ -263,6 +263,7 @@ mod tests {
             step: 0,
             loss: 0.0,
             sam_loss: None,
+            second_order_cosine: None,
             accuracy: 0.0,
             grad_norm: 0.0,
             lr: 0.0,

@@ -128,6 +128,13 @@ pub const SETTINGS: &[Setting] = &[
         range: Range::Whole(1.0, 10.0),
     },
     Setting {
+        key: "second_order",
+        label: "second order",
+        help: "SAM's whole gradient, with the term that it drops: g_s + H v. It takes five gradients a step, and p = 2.",
+        change: Change::Rebuild,
+        range: Range::Switch,
+    },
+    Setting {
         key: "nesterov",
         label: "Nesterov",
         help: "Looks ahead: w <- w - lr (gradient + momentum v).",

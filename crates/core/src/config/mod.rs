@@ -132,6 +132,10 @@ pub struct Config {
     /// Steps of the ascent, of rho / N each
     #[cfg_attr(feature = "clap", arg(long, default_value_t = 1, value_name = "N", help_heading = "Optimizer"))]
     pub ascent_steps: u32,
+    /// SAM's whole gradient, with the second-order term that it drops: g_s + H v instead of g_s. It takes five gradients a
+    /// step instead of two
+    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimizer"))]
+    pub second_order: bool,
     /// m-sharpness: every N consecutive examples of a batch climb by themselves [default: the batch]
     #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Optimizer"))]
     pub m: Option<usize>,
@@ -211,6 +215,7 @@ impl Default for Config {
             rho: None,
             p: Exponent::default(),
             ascent_steps: 1,
+            second_order: false,
             m: None,
             lane: Vec::new(),
             equal_compute: false,

@@ -1,12 +1,15 @@
 //! The step as a list of dispatches in named segments, built once from model, batch and lanes, then only replayed.
 
+mod curvature;
 mod data;
 mod field;
 mod gradient;
 mod history;
 mod sample;
+mod second_order;
 mod step;
 
+pub(crate) use curvature::{CurvaturePlan, CurvatureRequest, CurvatureSegment};
 use data::Visit;
 pub(crate) use data::{DataBuffers, DeviceData, View};
 pub(crate) use field::{FieldPlan, FieldRequest, FieldSegment};
@@ -16,7 +19,7 @@ pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
 
 use crate::config::{Augment, Order};
 use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
-use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Network, Pass, Sizes};
+use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Network, Pass, Room, Sizes};
 use crate::optim::{self, Optimizer};
 use crate::{Error, Result};
 use lowland_shaders::params::{Combine, Init as InitParams, Log};
@@ -57,6 +60,10 @@ pub(crate) enum Segment {
     /// All steps of the ascent.
     Ascend,
     Pass2,
+    /// Adds SAM's second-order term to the gradient of the second pass.
+    SecondOrder,
+    /// The cosine between the two gradients into the step's record, on steps that are logged.
+    SecondOrderLog,
     /// Adds a group's first gradient to the mean over groups, on steps that are logged.
     MeanOfPass1,
     /// Adds a group's final gradient to the mean over groups.
@@ -185,7 +192,7 @@ impl Plan {
             ascent: None,
             logits: BufferId::default(),
         };
-        let mut network = model.connect(r, sizes, trains)?;
+        let mut network = model.connect(r, sizes, if trains { Room::Gradients } else { Room::Values })?;
         let data_buffers = data.declare(r);
         let mut plan = Self {
             buffers: Buffers { logits: network.logits().value, ..b },
@@ -202,11 +209,11 @@ impl Plan {
         let init = record_init(&plan.recording, model, plan.buffers.weights, lane_seeds);
         plan.segments.push((Segment::Init, init));
         if trains {
-            step::record(&mut plan, &mut network, model, &request, &seeds, &slots);
+            step::record(&mut plan, &mut network, model, &request, &seeds, &slots)?;
         }
         if eval_batch > batch {
             let larger = Sizes { batch: eval_batch, data_slots: 1, ..sizes };
-            let mut network = model.connect(&mut plan.recording, larger, false)?;
+            let mut network = model.connect(&mut plan.recording, larger, Room::Values)?;
             plan.buffers.logits = network.logits().value;
             plan.record_evaluation(&mut network, model, family);
         } else {
@@ -267,7 +274,8 @@ impl Plan {
 
     /// The segments of a step, in order; those that only a step needs whose metrics are read where it is `logged`.
     pub(crate) fn step_segments(&self, logged: bool) -> Vec<usize> {
-        use Segment::{Ascend, Clip, Gather, Log, MeanOfGroups, MeanOfPass1, NormOfMean, Pass1, Pass2, Update};
+        use Segment::{Ascend, Clip, Gather, Log, MeanOfGroups, MeanOfPass1, NormOfMean, Pass1, Pass2};
+        use Segment::{SecondOrder, SecondOrderLog, Update};
         let groups = self.groups();
         // Of a step in groups the norm that is logged is that of their mean.
         let norm = if logged && groups == 1 { Segment::NormOfAll } else { Segment::NormOfAscents };
@@ -275,13 +283,15 @@ impl Plan {
         for group in 0..groups {
             step.extend([Gather(group), Pass1, norm]);
             step.extend(logged.then_some(MeanOfPass1));
-            step.extend([Ascend, Pass2, MeanOfGroups]);
+            step.extend([Ascend, Pass2, SecondOrder, MeanOfGroups]);
             if group + 1 < groups {
                 step.push(Log);
+                step.extend(logged.then_some(SecondOrderLog));
             }
         }
         step.extend(logged.then_some(NormOfMean));
         step.extend([Clip, Update, Log]);
+        step.extend(logged.then_some(SecondOrderLog));
         step.into_iter().filter_map(|segment| self.index(segment)).collect()
     }
 

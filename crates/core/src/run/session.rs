@@ -49,7 +49,7 @@ pub enum Progress {
     PartDone,
 }
 
-const METRICS: &str = "optimizer,seed,step,epoch,loss,sam_loss,accuracy,grad_norm,lr,rho";
+const METRICS: &str = "optimizer,seed,step,epoch,loss,sam_loss,accuracy,grad_norm,lr,rho,second_order_cosine";
 const EVALS: &str = "optimizer,seed,step,epoch,split,loss,accuracy,top5";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 /// A copy of the file that `--init` named: a run that goes on does not depend on files elsewhere.
@@ -229,9 +229,10 @@ impl Session {
     fn handle(&mut self, event: Event, progress: &mut Vec<Progress>) -> Result<()> {
         match event {
             Event::Step(m) => {
-                let sam_loss = m.sam_loss.map(number).unwrap_or_default();
+                let optional = |value: Option<f32>| value.map(number).unwrap_or_default();
+                let (sam_loss, cosine) = (optional(m.sam_loss), optional(m.second_order_cosine));
                 let row = format!(
-                    "{},{},{sam_loss},{},{},{},{}",
+                    "{},{},{sam_loss},{},{},{},{},{cosine}",
                     self.row_start(m.lane, m.step),
                     number(m.loss),
                     number(m.accuracy),

@@ -4,6 +4,7 @@ mod data;
 mod field;
 mod gradient;
 mod history;
+mod lanczos;
 mod sample;
 mod step;
 
@@ -12,6 +13,7 @@ pub(crate) use data::{DataBuffers, DeviceData, View};
 pub(crate) use field::{FieldPlan, FieldRequest, FieldSegment};
 pub(crate) use gradient::{GradientPlan, GradientSegment};
 pub(crate) use history::{HistoryPlan, HistorySegment, MOST_CHOSEN, PRESENT};
+pub(crate) use lanczos::{LanczosPlan, LanczosRequest, LanczosSegment};
 pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
 
 use crate::config::{Augment, Order};

@@ -32,6 +32,7 @@ mod isolines;
 mod landscape;
 mod lanes;
 mod markup;
+mod measures;
 mod read;
 mod relief;
 mod scale;

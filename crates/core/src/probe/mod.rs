@@ -5,9 +5,11 @@
 //!
 //! - a *sampler* makes many sets of weights, each a weighted sum of three given ones, and measures them side by side, as
 //!   lanes of one evaluation: points of a line or of a plane;
-//! - *gradients* of whole data sets, or of groups of their examples, in inference mode.
+//! - *gradients* of whole data sets, or of groups of their examples, in inference mode;
+//! - *curvature*: exact products of the Hessian and the Gauss-Newton matrix with directions on the device.
 
 mod ascent;
+mod curvature;
 mod direction;
 mod eigenpairs;
 mod gradient;
@@ -21,6 +23,7 @@ mod spectrum;
 mod surface;
 
 pub use ascent::ascent;
+pub use curvature::{Curvature, Product};
 pub use direction::{Plane, filter_normalised};
 pub use eigenpairs::{Eigenpairs, Wanted, largest_eigenpairs};
 pub use hessian::{Directions, Hessian, HessianOptions, hessian_directions};

@@ -275,7 +275,7 @@ fn traces_and_densities() {
     let values = spiked(200, &[12.0, 8.0]);
     let matrix = Matrix::new(gpu, &with_spectrum(&values), 200, 4);
     let mut most = 0;
-    let mut progress = |done, all| most = (done * 100 / all).max(most);
+    let mut progress = |done: usize, all: usize| most = (done * 100 / all).max(most);
     let found = Quadrature::measure(gpu, &matrix, 200, (10, 30), &signs(200), &mut progress);
     let found = pollster::block_on(found).unwrap();
     assert_eq!((found.nodes.len(), found.traces.len(), most), (10, 10, 100));

@@ -5,6 +5,7 @@ mod data;
 mod field;
 mod gradient;
 mod history;
+mod lanczos;
 mod sample;
 mod second_order;
 mod step;
@@ -15,6 +16,7 @@ pub(crate) use data::{DataBuffers, DeviceData, View};
 pub(crate) use field::{FieldPlan, FieldRequest, FieldSegment};
 pub(crate) use gradient::{GradientPlan, GradientSegment};
 pub(crate) use history::{HistoryPlan, HistorySegment, MOST_CHOSEN, PRESENT};
+pub(crate) use lanczos::{LanczosPlan, LanczosRequest, LanczosSegment};
 pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
 
 use crate::config::{Augment, Order};

@@ -11,18 +11,28 @@
 mod ascent;
 mod curvature;
 mod direction;
+mod eigenpairs;
 mod gradient;
+mod hessian;
 mod interpolate;
+mod lanczos;
+mod quadrature;
 mod sample;
 mod sharpness;
+mod spectrum;
 mod surface;
 
 pub use ascent::ascent;
 pub use curvature::{Curvature, Product};
 pub use direction::{Plane, filter_normalised};
+pub use eigenpairs::{Eigenpairs, Wanted, largest_eigenpairs};
+pub use hessian::{Directions, Hessian, HessianOptions, hessian_directions};
 pub use interpolate::{Interpolation, Line, LinePoint};
+pub use lanczos::{Lanczos, Node, Operator, Tridiagonal};
+pub use quadrature::{Density, Quadrature, gaussians, signs};
 pub(crate) use sample::fit;
 pub use sharpness::{Sharpness, SharpnessOptions};
+pub use spectrum::{Spectral, Spectrum, SpectrumOptions};
 pub use surface::{Marked, Surface, SurfaceOptions};
 
 use crate::data::Dataset;

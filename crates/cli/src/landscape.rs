@@ -361,7 +361,7 @@ impl Job<'_> {
         all: &Networks,
         document: &mut Value,
     ) -> Result<()> {
-        let options = SharpnessOptions { rho: all.rho, p: 2.0, ascent_steps: 1, m: None };
+        let options = SharpnessOptions { rho: all.rho, ..Default::default() };
         let mut csv = String::from("optimizer,seed,examples,rho,p,loss,sam_loss,sharpness,grad_norm\n");
         for (label, seed) in networks {
             self.counter.show(self.done, self.total);

@@ -5,21 +5,33 @@
 //!
 //! - a *sampler* makes many sets of weights, each a weighted sum of three given ones, and measures them side by side, as
 //!   lanes of one evaluation: points of a line or of a plane;
+//! - a *cloud* does the same with random points, drawn on the device;
 //! - *gradients* of whole data sets, or of groups of their examples, in inference mode.
 
 mod ascent;
+mod average;
+mod bound;
+mod cloud;
 mod direction;
 mod gradient;
 mod interpolate;
+mod keskar;
+mod random;
 mod sample;
 mod sharpness;
 mod surface;
 
 pub use ascent::ascent;
+pub use average::{Average, AverageOptions};
+pub use bound::{
+    Assumption, Bound, BoundOptions, BoundedLoss, FiniteClass, LearnOptions, Learned, PacBayes, Prior, SamBound, SamBounds, formulas,
+};
 pub use direction::{Plane, filter_normalised};
 pub use interpolate::{Interpolation, Line, LinePoint};
+pub use keskar::{Keskar, KeskarOptions};
+pub use random::{MainDirection, MainRise, RandomDirections, Rise, Rises};
 pub(crate) use sample::fit;
-pub use sharpness::{Sharpness, SharpnessOptions};
+pub use sharpness::{Adaptive, Sharpness, SharpnessOptions};
 pub use surface::{Marked, Surface, SurfaceOptions};
 
 use crate::data::Dataset;

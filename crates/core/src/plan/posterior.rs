@@ -34,7 +34,6 @@ pub(crate) struct PosteriorPlan {
     pub(crate) draw: BufferId,
     pub(crate) places: BufferId,
     pub(crate) running: BufferId,
-    pub(crate) ring: BufferId,
 }
 
 impl PosteriorPlan {
@@ -91,7 +90,7 @@ impl PosteriorPlan {
         let p = super::log_of_outcomes(batch, 1);
         step.push(dispatch(r, &LOG, &[], &p, rows, &[outcome, unused, clock, ring], 1));
         let segments = vec![step];
-        Ok(Self { recording, segments, data, data_buffers, mean, prior, learned, draw, places, running, ring })
+        Ok(Self { recording, segments, data, data_buffers, mean, prior, learned, draw, places, running })
     }
 
     /// The dispatches of all segments, in order.

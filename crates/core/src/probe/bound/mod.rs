@@ -23,6 +23,16 @@ pub enum BoundedLoss {
     Clipped,
 }
 
+impl BoundedLoss {
+    /// The loss of a measured point.
+    fn of(self, spot: &Spot) -> f64 {
+        match self {
+            Self::Error => 1.0 - spot.accuracy,
+            Self::Clipped => spot.loss,
+        }
+    }
+}
+
 /// Where the prior's mean is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Prior<'a> {
@@ -316,7 +326,7 @@ impl BoundOptions {
                 let (certificate, test) = self.certificate(subject, &cloud, sigma, progress).await?;
                 let far = distance(&posterior.weights, centre);
                 let start = learn.sigma_start(state);
-                Some(learn.numbers([size, parameters], self.delta, start, sigma, far, certificate, test))
+                Some(learn.numbers([size, parameters, self.delta], [start, sigma, far], certificate, test))
             }
         };
         let mut bound = Bound {

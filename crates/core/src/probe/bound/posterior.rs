@@ -1,7 +1,7 @@
 //! Learning a posterior N(m, s^2 I) by minimising a PAC-Bayes bound (Dziugaite and Roy 2017), and its certificate.
 
 use super::formulas;
-use super::{BoundedLoss, Certificate};
+use super::Certificate;
 use crate::gpu::Program;
 use crate::plan::{DeviceData, Draw, PosteriorPlan, PosteriorSegment, RING};
 use crate::probe::sample::fit;
@@ -174,15 +174,11 @@ impl LearnOptions {
     /// The numbers of the posterior N(m, `sigma`^2 I) that was learned.
     pub(super) fn numbers(
         &self,
-        sizes: [f64; 2],
-        delta: f64,
-        start: f64,
-        sigma: f64,
-        distance: f64,
+        [n, k, delta]: [f64; 3],
+        [start, sigma, distance]: [f64; 3],
         certificate: Certificate,
         test: (f64, f64),
     ) -> Learned {
-        let [n, k] = sizes;
         let (j, prior_variance) = formulas::learned_grid(GRID_C, GRID_B, sigma * sigma + distance / k);
         let kl = formulas::kl_gaussians(k, sigma * sigma, prior_variance, distance);
         let ln_n_over_delta = formulas::ln_n_over_delta_j(n, delta, j);
@@ -211,16 +207,6 @@ impl LearnOptions {
             certificate,
             test_loss: test.0,
             test_stderr: test.1,
-        }
-    }
-}
-
-impl BoundedLoss {
-    /// The bounded loss of a measured point.
-    pub(super) fn of(self, spot: &crate::probe::cloud::Spot) -> f64 {
-        match self {
-            Self::Error => 1.0 - spot.accuracy,
-            Self::Clipped => spot.loss,
         }
     }
 }

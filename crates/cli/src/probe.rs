@@ -2,9 +2,11 @@
 
 mod bound;
 mod files;
+mod hessian;
 mod interpolate;
 pub mod pictures;
 mod sharpness;
+mod spectrum;
 mod surface;
 
 use crate::args::{Bn, ProbeArgs, ProbeCommon, ProbeKind, SplitName, given};
@@ -30,6 +32,8 @@ pub fn probe(args: ProbeArgs, matches: &ArgMatches) -> Result<ExitCode> {
         ProbeKind::Surface(args) => surface::surface(&args, matches),
         ProbeKind::Sharpness(args) => sharpness::sharpness(&args, matches),
         ProbeKind::Bound(args) => bound::bound(&args, matches),
+        ProbeKind::Hessian(args) => hessian::hessian(&args, matches),
+        ProbeKind::Spectrum(args) => spectrum::spectrum(&args, matches),
     }
 }
 

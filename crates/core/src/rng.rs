@@ -23,6 +23,8 @@ pub enum Stream {
     Directions = 16,
     /// Perturbations of whole sets of weights; the index is a parameter's place in PyTorch's order.
     Perturbation = 24,
+    /// Vectors that the curvature is looked at along; the index counts parameters.
+    Probes = 17,
 }
 
 /// Threefry-2x32 with 20 rounds (Salmon et al., *Parallel random numbers: as easy as 1, 2, 3*, SC 2011).

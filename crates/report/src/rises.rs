@@ -162,7 +162,10 @@ mod tests {
             (many, vec![1e-3, 5e-4, -1e-5], 5e-7),
         ] {
             let svg = rises_svg(&RisesPicture { title: "<a>", random: &random, main: &main, threshold, radius: 0.05 });
-            assert!(svg.starts_with("<svg ") && !svg.contains("NaN") && !svg.contains("inf") && !svg.contains("<a>"), "{svg}");
+            assert!(
+                svg.starts_with("<svg ") && !svg.contains("NaN") && !svg.contains("inf") && !svg.contains("<a>"),
+                "{svg}"
+            );
         }
         assert_eq!([0.0, 0.05, 12.34567, 1e-7, 100.0].map(plain), ["0", "0.05", "12.3", "1.00e-7", "100"]);
         assert_eq!(unit(3e-6).1, "rise of the loss, 10\u{207b}\u{2076}");

@@ -83,8 +83,11 @@ pub fn bound(args: &BoundArgs, matches: &ArgMatches) -> Result<ExitCode> {
         let measured = measured.with_context(|| file.display().to_string())?;
         let name = file.display().to_string();
         for row in rows(&measured) {
-            let quoted =
-                if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.clone() };
+            let quoted = if name.contains([',', '"', '\n']) {
+                format!("\"{}\"", name.replace('"', "\"\""))
+            } else {
+                name.clone()
+            };
             let Row { bound, loss, term, value, vacuous } = row;
             let _ = writeln!(csv, "{quoted},{bound},{loss},{term},{value},{vacuous}");
         }
@@ -122,13 +125,7 @@ fn rows(b: &Bound) -> Vec<Row> {
     };
     let (finite, pac) = (&b.finite_class, &b.pac_bayes);
     let mut rows = vec![
-        Row {
-            bound: "finite class",
-            loss: b.loss,
-            term: finite.term,
-            value: finite.bound,
-            vacuous: finite.vacuous,
-        },
+        Row { bound: "finite class", loss: b.loss, term: finite.term, value: finite.bound, vacuous: finite.vacuous },
         Row {
             bound: "PAC-Bayes",
             loss: pac.certificate.expected_loss_limit,
@@ -163,7 +160,11 @@ fn describe(file: &str, b: &Bound) -> String {
         if b.prior == "zero" { "0" } else { "the initial weights" },
         b.distance_squared
     );
-    let _ = writeln!(text, "  L_S(w) {:.5}, largest in the ball {:.5}, test {:.5}", b.loss, b.max_loss, b.assumption.test_loss);
+    let _ = writeln!(
+        text,
+        "  L_S(w) {:.5}, largest in the ball {:.5}, test {:.5}",
+        b.loss, b.max_loss, b.assumption.test_loss
+    );
     let _ = writeln!(text, "  {:<20} {:>9} {:>12} {:>12}", "bound", "loss", "term", "value");
     for Row { bound, loss, term, value, vacuous } in rows(b) {
         let said = if vacuous { "  vacuous" } else { "" };

@@ -86,8 +86,9 @@ fn kinds(args: &SharpnessArgs, parameters: usize) -> Vec<Kind> {
         p: decimal(config.p.get()),
         ascent_steps: config.ascent_steps,
         m: config.m,
-        projected: (args.ascent == AscentName::Projected)
-            .then(|| args.ascent_step.unwrap_or(2.5 * rho.max(f64::MIN_POSITIVE) / f64::from(config.ascent_steps.max(1)))),
+        projected: (args.ascent == AscentName::Projected).then(|| {
+            args.ascent_step.unwrap_or(2.5 * rho.max(f64::MIN_POSITIVE) / f64::from(config.ascent_steps.max(1)))
+        }),
         adaptive,
     };
     let average = |rho: f64, adaptive: Option<Adaptive>| {
@@ -170,10 +171,13 @@ impl Kind {
                     0 => None,
                     _ => Some(hessian_directions(subject, state, *top, show).await?),
                 };
-                let main: Vec<MainDirection<'_>> = main.iter().flat_map(|found| {
-                    let pairs = found.eigenvalues.iter().zip(&found.vectors);
-                    pairs.map(|(eigenvalue, vector)| MainDirection { eigenvalue: *eigenvalue, vector })
-                }).collect();
+                let main: Vec<MainDirection<'_>> = main
+                    .iter()
+                    .flat_map(|found| {
+                        let pairs = found.eigenvalues.iter().zip(&found.vectors);
+                        pairs.map(|(eigenvalue, vector)| MainDirection { eigenvalue: *eigenvalue, vector })
+                    })
+                    .collect();
                 let mut document = serde_json::to_value(options.measure(subject, state, &main, show).await?)?;
                 super::shortest(&mut document["rises"]);
                 document
@@ -188,18 +192,56 @@ impl Kind {
                 &["split", "examples", "rho", "p", "ascent_steps", "m", "loss", "sam_loss", "sharpness", "grad_norm"]
             }
             Self::Adaptive(_) => &[
-                "split", "examples", "rho", "p", "ascent_steps", "m", "adaptive_eta", "adaptive_scale", "loss", "sam_loss",
-                "sharpness", "grad_norm",
+                "split",
+                "examples",
+                "rho",
+                "p",
+                "ascent_steps",
+                "m",
+                "adaptive_eta",
+                "adaptive_scale",
+                "loss",
+                "sam_loss",
+                "sharpness",
+                "grad_norm",
             ],
-            Self::Average(_) | Self::AdaptiveAverage(_) => {
-                &["split", "examples", "sigma", "radius", "samples", "seed", "loss", "average_loss", "sharpness", "stderr"]
-            }
+            Self::Average(_) | Self::AdaptiveAverage(_) => &[
+                "split",
+                "examples",
+                "sigma",
+                "radius",
+                "samples",
+                "seed",
+                "loss",
+                "average_loss",
+                "sharpness",
+                "stderr",
+            ],
             Self::Keskar(_) => &[
-                "split", "examples", "epsilon", "subspace_dim", "steps", "restarts", "seed", "loss", "vertex_loss",
-                "ascent_loss", "max_loss", "winner", "sharpness",
+                "split",
+                "examples",
+                "epsilon",
+                "subspace_dim",
+                "steps",
+                "restarts",
+                "seed",
+                "loss",
+                "vertex_loss",
+                "ascent_loss",
+                "max_loss",
+                "winner",
+                "sharpness",
             ],
             Self::Subspace(..) => &[
-                "split", "examples", "radius", "directions", "seed", "loss", "mean_rise", "stderr", "share_above_10_percent",
+                "split",
+                "examples",
+                "radius",
+                "directions",
+                "seed",
+                "loss",
+                "mean_rise",
+                "stderr",
+                "share_above_10_percent",
             ],
         }
     }
@@ -276,7 +318,8 @@ fn table(tables: &mut Vec<(String, String)>, kind: &Kind, file: &str, measured: 
         tables.push((stem, format!("file,{}\n", columns.join(","))));
         tables.len() - 1
     });
-    let quoted = if file.contains([',', '"', '\n']) { format!("\"{}\"", file.replace('"', "\"\"")) } else { file.into() };
+    let quoted =
+        if file.contains([',', '"', '\n']) { format!("\"{}\"", file.replace('"', "\"\"")) } else { file.into() };
     let rows = measured["boxes"].as_array().cloned().unwrap_or_else(|| vec![measured.clone()]);
     for row in rows {
         let field = |key: &&str| match &row[*key] {

@@ -8,7 +8,7 @@ use super::{
 use crate::Result;
 use crate::config::Augment;
 use crate::gpu::{BufferId, Dispatch, Family, Recording};
-use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Sizes};
+use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Room, Sizes};
 use lowland_shaders::params::{AverageStatistics, SweepMeans};
 use lowland_shaders::{AVERAGE_STATISTICS, LOG, SWEEP_MEANS};
 
@@ -111,7 +111,7 @@ impl SamplePlan {
             let sizes = Sizes { batch, lanes, data_slots: 1, parameters, running };
             let labels = r.buffer("labels", (4 * batch) as u64);
             let outcome = r.buffer("outcomes", (16 * batch * lanes) as u64);
-            let mut network = model.connect(r, sizes, false)?;
+            let mut network = model.connect(r, sizes, Room::Values)?;
             let input = network.input().value;
             let arenas = Arenas { grads: unused, running: running_arena, unused, seeds, clock: buffers.clock };
             let loss = LossBuffers { labels, hyper, outcome, outcome_offset: 0 };

@@ -55,10 +55,8 @@ impl SearchPlan {
         let mut plan = Self { segments: Vec::new(), draw, places, coordinates, centre, widths, z, products };
         let Some((columns, seed)) = subspace else {
             let of_weights = |start| step(r, rows, floats, start, [draw, places, centre, centre, sum, weights]);
-            plan.segments = vec![
-                (SearchSegment::Start, vec![of_weights(true)]),
-                (SearchSegment::Step, vec![of_weights(false)]),
-            ];
+            plan.segments =
+                vec![(SearchSegment::Start, vec![of_weights(true)]), (SearchSegment::Step, vec![of_weights(false)])];
             return plan;
         };
         let size4 = floats / 4;
@@ -80,7 +78,12 @@ impl SearchPlan {
             let groups = slices * columns.div_ceil(64);
             vec![
                 launch(&SUBSPACE_DOTS, squares, &[places, of, partial], groups),
-                launch(&SUBSPACE_SUM, squares, &[partial, if squares { zero } else { inverse }, to], columns.div_ceil(64)),
+                launch(
+                    &SUBSPACE_SUM,
+                    squares,
+                    &[partial, if squares { zero } else { inverse }, to],
+                    columns.div_ceil(64),
+                ),
             ]
         };
         let point = launch(&SUBSPACE_POINT, false, &[places, inverse, z, centre, weights], size4.div_ceil(64));

@@ -293,7 +293,9 @@ mod tests {
     #[test]
     fn a_projection_ends_in_the_ball_and_leaves_its_inside_alone() {
         let at = [3.0, -4.0, 0.0];
-        for (p, want) in [(2.0, [0.6, -0.8, 0.0]), (f64::INFINITY, [1.0, -1.0, 0.0]), (1.0, [3.0 / 7.0, -4.0 / 7.0, 0.0])] {
+        for (p, want) in
+            [(2.0, [0.6, -0.8, 0.0]), (f64::INFINITY, [1.0, -1.0, 0.0]), (1.0, [3.0 / 7.0, -4.0 / 7.0, 0.0])]
+        {
             let mut u = at;
             project(&mut u, p, 1.0);
             assert!(u.iter().zip(want).all(|(u, want)| (u - want).abs() < 1e-12), "p {p}: {u:?}");

@@ -1,7 +1,7 @@
 //! Learning a posterior N(m, s^2 I) by minimising a PAC-Bayes bound (Dziugaite and Roy 2017), and its certificate.
 
-use super::formulas;
 use super::Certificate;
+use super::formulas;
 use crate::gpu::Program;
 use crate::plan::{DeviceData, Draw, PosteriorPlan, PosteriorSegment, RING};
 use crate::probe::sample::fit;

@@ -5,7 +5,7 @@ use super::{CLOCK_BYTES, DataBuffers, DeviceData, Draw, RECORD_BYTES, RING, View
 use crate::Result;
 use crate::config::Augment;
 use crate::gpu::{BufferId, Dispatch, Family, Recording};
-use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Sizes};
+use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Room, Sizes};
 use crate::optim::norm_slices;
 use lowland_shaders::params::{ClipOutcomes, NoiseSquares, Perturb};
 use lowland_shaders::{CLIP_OUTCOMES, LOG, NOISE_SQUARES, PERTURB};
@@ -104,7 +104,7 @@ impl CloudPlan {
         let mut segments = vec![(CloudSegment::Draw, draw)];
 
         let sizes = Sizes { batch, lanes, data_slots: 1, parameters, running: running_floats };
-        let mut network = model.connect(r, sizes, false)?;
+        let mut network = model.connect(r, sizes, Room::Values)?;
         let to = [clock, network.input().value, labels];
         let arenas = Arenas { grads: unused, running, unused, seeds, clock };
         let loss = LossBuffers { labels, hyper, outcome, outcome_offset: 0 };

@@ -5,7 +5,7 @@ use super::{CLOCK_BYTES, DataBuffers, DeviceData, Draw, RECORD_BYTES, RING, View
 use crate::Result;
 use crate::config::Augment;
 use crate::gpu::{BufferId, Dispatch, Family, Recording};
-use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Sizes};
+use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Room, Sizes};
 use crate::optim::norm_slices;
 use lowland_shaders::params::{Perturb, Posterior};
 use lowland_shaders::{LOG, PERTURB, POSTERIOR_STEP, POSTERIOR_SUMS};
@@ -69,7 +69,7 @@ impl PosteriorPlan {
         let data_buffers = data.declare(r);
 
         let sizes = Sizes { batch, lanes: 1, data_slots: 1, parameters, running: running_floats };
-        let mut network = model.connect(r, sizes, true)?;
+        let mut network = model.connect(r, sizes, Room::Gradients)?;
         let to = [clock, network.input().value, labels];
         let (view, visit, plain) = (View::Train, Visit::Shuffle, Augment::default());
         let mut step = data.record(r, family, model, view, visit, batch, 0..batch, plain, order, &data_buffers, to);

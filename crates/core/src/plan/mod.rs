@@ -1,15 +1,19 @@
 //! The step as a list of dispatches in named segments, built once from model, batch and lanes, then only replayed.
 
+mod cloud;
 mod curvature;
 mod data;
 mod field;
 mod gradient;
 mod history;
 mod lanczos;
+mod posterior;
 mod sample;
 mod second_order;
+mod search;
 mod step;
 
+pub(crate) use cloud::{CloudPlan, CloudRequest, CloudSegment, Scaling};
 pub(crate) use curvature::{CurvaturePlan, CurvatureRequest, CurvatureSegment};
 use data::Visit;
 pub(crate) use data::{DataBuffers, DeviceData, View};
@@ -17,7 +21,9 @@ pub(crate) use field::{FieldPlan, FieldRequest, FieldSegment};
 pub(crate) use gradient::{GradientPlan, GradientSegment};
 pub(crate) use history::{HistoryPlan, HistorySegment, MOST_CHOSEN, PRESENT};
 pub(crate) use lanczos::{LanczosPlan, LanczosRequest, LanczosSegment};
+pub(crate) use posterior::{PosteriorPlan, PosteriorSegment};
 pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
+pub(crate) use search::{SearchPlan, SearchSegment};
 
 use crate::config::{Augment, Order};
 use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
@@ -33,6 +39,20 @@ pub(crate) const RING: usize = 1024;
 pub(crate) const CLOCK_BYTES: usize = 12;
 /// Bytes of a lane's record in the ring: `Record` in `shaders/shared/record.wgsl`.
 pub(crate) const RECORD_BYTES: usize = 48;
+
+/// What a row draws at random: `Draw` in `shaders/shared/noise.wgsl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub(crate) struct Draw {
+    /// Its seed.
+    pub(crate) seed: u32,
+    /// Which of the seed's draws.
+    pub(crate) which: u32,
+    /// Deviation, radius or step.
+    pub(crate) scale: f32,
+    /// What is added to |w|; of Keskar's box, its size.
+    pub(crate) epsilon: f32,
+}
 
 /// Sets of weights that a sum is made of: `Combine` in `shaders/probe/combine.wgsl`.
 pub(crate) const SOURCES: usize = 3;

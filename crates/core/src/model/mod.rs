@@ -5,6 +5,7 @@ mod add;
 mod batch_norm;
 mod conv;
 mod dropout;
+mod first;
 mod flatten;
 mod group_norm;
 mod layer;
@@ -18,6 +19,7 @@ pub use add::{Activate, Add};
 pub use batch_norm::BatchNorm;
 pub use conv::{Conv2d, Dense};
 pub use dropout::Dropout;
+pub(crate) use first::{First, Outputs};
 pub use flatten::Flatten;
 pub use group_norm::GroupNorm;
 pub use layer::{Arenas, Edge, Emitter, Layer, Mode, Node, Pass, Sizes};
@@ -335,6 +337,19 @@ impl Network<'_> {
         pass: Pass,
         loss: impl Into<Option<LossBuffers>>,
     ) -> Vec<Dispatch> {
+        self.record_from(0, recording, arenas, family, pass, loss.into())
+    }
+
+    /// The same from the layer at `begin` on; backward only from the first.
+    fn record_from(
+        &mut self,
+        begin: usize,
+        recording: &mut Recording,
+        arenas: Arenas,
+        family: Family,
+        pass: Pass,
+        loss: Option<LossBuffers>,
+    ) -> Vec<Dispatch> {
         let mut emitter = Emitter {
             recording,
             scratch: &mut self.scratch,
@@ -344,10 +359,10 @@ impl Network<'_> {
             pass,
             dispatches: Vec::new(),
         };
-        for (layer, node) in &self.nodes {
+        for (layer, node) in &self.nodes[begin..] {
             layer.forward(node, &mut emitter);
         }
-        if let (Some((_, last)), Some(loss)) = (self.nodes.last(), loss.into()) {
+        if let (Some((_, last)), Some(loss)) = (self.nodes.last(), loss) {
             loss::record(&last.output, self.classes, loss, &mut emitter);
         }
         if pass.mode.differentiates() {

@@ -14,13 +14,15 @@ mod interpolate;
 mod sample;
 mod sharpness;
 mod surface;
+mod valley;
 
 pub use ascent::ascent;
-pub use direction::{Plane, filter_normalised};
-pub use interpolate::{Interpolation, Line, LinePoint};
-pub(crate) use sample::fit;
+pub use direction::{Drawn, Normalisation, PathPlane, Plane, filter_normalised, random_direction};
+pub use interpolate::{Barrier, Curve, Interpolation, Line, LinePoint};
+pub(crate) use sample::{POINTS_PER_SOURCE, fit};
 pub use sharpness::{Sharpness, SharpnessOptions};
-pub use surface::{Marked, Surface, SurfaceOptions};
+pub use surface::{Axes, Marked, Surface, SurfaceOptions};
+pub use valley::{Asymmetry, Side, Valley, ValleyDirection, ValleyOptions, ValleyPoint};
 
 use crate::data::Dataset;
 use crate::gpu::{BufferId, Gpu, Program};

@@ -21,6 +21,8 @@ pub enum Stream {
     Augment = 6,
     /// Directions of a loss surface; the index counts tensors and elements.
     Directions = 16,
+    /// Vectors that the curvature is looked at along; the index counts parameters.
+    Probes = 17,
 }
 
 /// Threefry-2x32 with 20 rounds (Salmon et al., *Parallel random numbers: as easy as 1, 2, 3*, SC 2011).

@@ -17,6 +17,7 @@ pub mod conv;
 pub mod dense;
 pub mod group_norm;
 pub mod height_field;
+pub mod lanczos;
 pub mod live;
 pub mod loss;
 pub mod network;

@@ -31,6 +31,16 @@ pub enum ProbeKind {
         after_help = "Example: lowland probe sharpness runs/mine/final-sam-0.safetensors --rho 0.05 --p 2"
     )]
     Sharpness(SharpnessArgs),
+    /// The largest eigenvalues of the Hessian of the loss, and its trace
+    #[command(
+        after_help = "Example: lowland probe hessian runs/mine/final-sgd-0.safetensors runs/mine/final-sam-0.safetensors --top 5"
+    )]
+    Hessian(HessianArgs),
+    /// The density of all eigenvalues of the Hessian, and of the Gauss-Newton matrix beside it
+    #[command(
+        after_help = "Example: lowland probe spectrum runs/mine/final-sgd-0.safetensors runs/mine/final-sam-0.safetensors --out spectrum"
+    )]
+    Spectrum(SpectrumArgs),
 }
 
 /// What every probe has.
@@ -133,6 +143,69 @@ pub struct SharpnessArgs {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub probe: ProbeCommon,
+}
+
+#[derive(Debug, Args)]
+pub struct HessianArgs {
+    /// Checkpoints
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Eigenvalues, from the algebraically largest on
+    #[arg(long, default_value_t = 5, value_name = "K")]
+    pub top: usize,
+    /// Random vectors of signs for the trace; 0 leaves it out
+    #[arg(long, default_value_t = 30, value_name = "N")]
+    pub trace_probes: usize,
+    /// The matrix
+    #[arg(long, value_enum, default_value_t = Matrix::Hessian)]
+    pub product: Matrix,
+    /// Products with the matrix for the eigenvalues at most
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub iterations: usize,
+    /// Residual at which an eigenvalue counts as found, as a part of the largest
+    #[arg(long, default_value_t = 1e-4, value_name = "F")]
+    pub tolerance: f64,
+    /// Seed of the random vectors
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub probe_seed: u32,
+    /// Write the unit eigenvectors into this folder, as safetensors with the parameters' names
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub save_vectors: Option<PathBuf>,
+    #[command(flatten)]
+    pub probe: ProbeCommon,
+}
+
+#[derive(Debug, Args)]
+pub struct SpectrumArgs {
+    /// Checkpoints
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Random vectors of signs
+    #[arg(long, default_value_t = 8, value_name = "N")]
+    pub probes: usize,
+    /// Products with the matrix along each
+    #[arg(long, default_value_t = 80, value_name = "N")]
+    pub iterations: usize,
+    /// Deviation of the normal curve that stands for an eigenvalue [default: a two-hundredth of their range]
+    #[arg(long, value_name = "SD")]
+    pub sigma: Option<f64>,
+    /// Places of the grid of eigenvalues
+    #[arg(long, default_value_t = 1001, value_name = "N")]
+    pub points: usize,
+    /// Seed of the random vectors
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub probe_seed: u32,
+    #[command(flatten)]
+    pub probe: ProbeCommon,
+}
+
+/// A matrix of curvature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Matrix {
+    /// Second derivatives of the loss
+    Hessian,
+    /// The generalised Gauss-Newton matrix: the Hessian without the network's own curvature
+    Ggn,
 }
 
 /// Where batch norm's running statistics come from.

@@ -6,7 +6,7 @@ use super::{CLOCK_BYTES, DataBuffers, DeviceData, Mixture, View};
 use crate::Result;
 use crate::config::Augment;
 use crate::gpu::{BufferId, Dispatch, Family, Recording};
-use crate::model::{Arenas, Mode, Model, Pass, Sizes};
+use crate::model::{Arenas, Mode, Model, Pass, Room, Sizes};
 
 /// A part of the work: the place of its segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl FieldPlan {
         let data_buffers = data.declare(r);
 
         let sizes = Sizes { batch, lanes: rows, data_slots: 1, parameters, running };
-        let mut network = model.connect(r, sizes, false)?;
+        let mut network = model.connect(r, sizes, Room::Values)?;
         let (input, batch_logits) = (network.input().value, network.logits().value);
         let input_bytes = r.size(input);
         let logit_bytes = 16 * network.logits().example4() as u64;

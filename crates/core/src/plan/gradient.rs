@@ -6,7 +6,7 @@ use super::{CLOCK_BYTES, DataBuffers, DeviceData, RECORD_BYTES, RING, View, disp
 use crate::Result;
 use crate::config::Augment;
 use crate::gpu::{BufferId, Dispatch, Family, Recording};
-use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Sizes};
+use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Room, Sizes};
 use lowland_shaders::params::AddGradients;
 use lowland_shaders::{ADD_GRADIENTS, LOG};
 
@@ -69,7 +69,7 @@ impl GradientPlan {
         let data_buffers = data.declare(r);
 
         let sizes = Sizes { batch, lanes, data_slots: lanes, parameters, running: running_floats };
-        let mut network = model.connect(r, sizes, true)?;
+        let mut network = model.connect(r, sizes, Room::Gradients)?;
         // One gather fills the slots of all lanes: they lie one after the other.
         let to = [clock, network.input().value, labels];
         let all = batch * lanes;

@@ -1,24 +1,28 @@
 //! The step as a list of dispatches in named segments, built once from model, batch and lanes, then only replayed.
 
+mod curvature;
 mod data;
 mod field;
 mod gradient;
 mod history;
+mod lanczos;
 mod mixture;
 mod sample;
 mod step;
 
+pub(crate) use curvature::{CurvaturePlan, CurvatureRequest, CurvatureSegment};
 use data::Visit;
 pub(crate) use data::{DataBuffers, DeviceData, View};
 pub(crate) use field::{FieldPlan, FieldRequest, FieldSegment};
 pub(crate) use gradient::{GradientPlan, GradientSegment};
 pub(crate) use history::{HistoryPlan, HistorySegment, MOST_CHOSEN, PRESENT};
+pub(crate) use lanczos::{LanczosPlan, LanczosRequest, LanczosSegment};
 use mixture::Mixture;
 pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment, kept};
 
 use crate::config::{Augment, Order};
 use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
-use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Network, Pass, Sizes};
+use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Network, Pass, Room, Sizes};
 use crate::optim::{self, Optimizer};
 use crate::{Error, Result};
 use lowland_shaders::params::{Init as InitParams, Log};
@@ -187,7 +191,7 @@ impl Plan {
             ascent: None,
             logits: BufferId::default(),
         };
-        let mut network = model.connect(r, sizes, trains)?;
+        let mut network = model.connect(r, sizes, if trains { Room::Gradients } else { Room::Values })?;
         let data_buffers = data.declare(r);
         let mut plan = Self {
             buffers: Buffers { logits: network.logits().value, ..b },
@@ -208,7 +212,7 @@ impl Plan {
         }
         if eval_batch > batch {
             let larger = Sizes { batch: eval_batch, data_slots: 1, ..sizes };
-            let mut network = model.connect(&mut plan.recording, larger, false)?;
+            let mut network = model.connect(&mut plan.recording, larger, Room::Values)?;
             plan.buffers.logits = network.logits().value;
             plan.record_evaluation(&mut network, model, family);
         } else {

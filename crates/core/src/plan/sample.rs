@@ -6,7 +6,7 @@ use super::{CLOCK_BYTES, DataBuffers, DeviceData, Mixture, RECORD_BYTES, RING, V
 use crate::Result;
 use crate::config::Augment;
 use crate::gpu::{BufferId, Dispatch, Family, Program, Recording};
-use crate::model::{Arenas, First, LossBuffers, Mode, Model, Outputs, Pass, Sizes};
+use crate::model::{Arenas, First, LossBuffers, Mode, Model, Outputs, Pass, Room, Sizes};
 use lowland_shaders::params::{AverageStatistics, SweepMeans};
 use lowland_shaders::{AVERAGE_STATISTICS, LOG, SWEEP_MEANS};
 
@@ -144,7 +144,7 @@ impl SamplePlan {
             let sizes = Sizes { batch, lanes, data_slots: 1, parameters: model.parameter_floats(), running };
             let labels = r.buffer("labels", (4 * batch) as u64);
             let outcome = r.buffer("outcomes", (16 * batch * lanes) as u64);
-            let mut network = model.connect(r, sizes, false)?;
+            let mut network = model.connect(r, sizes, Room::Values)?;
             let to = [buffers.clock, network.input().value, labels];
             let arenas = Arenas { grads: unused, running: running_arena, unused, seeds, clock: buffers.clock };
             let loss = LossBuffers { labels, hyper, outcome, outcome_offset: 0 };

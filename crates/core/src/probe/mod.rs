@@ -5,22 +5,35 @@
 //!
 //! - a *sampler* makes many sets of weights, each a weighted sum of three given ones, and measures them side by side, as
 //!   lanes of one evaluation: points of a line or of a plane;
-//! - *gradients* of whole data sets, or of groups of their examples, in inference mode.
+//! - *gradients* of whole data sets, or of groups of their examples, in inference mode;
+//! - *curvature*: exact products of the Hessian and the Gauss-Newton matrix with directions on the device.
 
 mod ascent;
+mod curvature;
 mod direction;
+mod eigenpairs;
 mod gradient;
+mod hessian;
 mod interpolate;
+mod lanczos;
+mod quadrature;
 mod sample;
 mod sharpness;
+mod spectrum;
 mod surface;
 mod valley;
 
 pub use ascent::ascent;
+pub use curvature::{Curvature, Product};
 pub use direction::{Drawn, Normalisation, PathPlane, Plane, filter_normalised, random_direction};
+pub use eigenpairs::{Eigenpairs, Wanted, largest_eigenpairs};
+pub use hessian::{Directions, Hessian, HessianOptions, hessian_directions};
 pub use interpolate::{Barrier, Curve, Interpolation, Line, LinePoint};
+pub use lanczos::{Lanczos, Node, Operator, Tridiagonal};
+pub use quadrature::{Density, Quadrature, gaussians, signs};
 pub(crate) use sample::{POINTS_PER_SOURCE, fit};
 pub use sharpness::{Sharpness, SharpnessOptions};
+pub use spectrum::{Spectral, Spectrum, SpectrumOptions};
 pub use surface::{Axes, Marked, Surface, SurfaceOptions};
 pub use valley::{Asymmetry, Side, Valley, ValleyDirection, ValleyOptions, ValleyPoint};
 

@@ -1,7 +1,6 @@
 //! The path of a training: all lanes' weights at some steps, kept on the device within a bound of bytes.
 
 mod coordinates;
-mod eigen;
 mod principal;
 
 pub use coordinates::{Axes, Coordinates, Place};

@@ -1,7 +1,7 @@
 //! The plane that a path spreads most in: principal component analysis of the entries.
 
 use super::History;
-use super::eigen::eigen;
+use crate::eigen::eigen;
 use crate::gpu::Gpu;
 use crate::plan::{HistorySegment, MOST_CHOSEN};
 use crate::train::Slot;

@@ -89,6 +89,7 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("painted field", &["paint_field"]),
     ("refined heights", &["refine_heights"]),
     ("sums of weights", &["combine", "add_gradients", "average_statistics"]),
+    ("sums of outputs", &["combine_outputs"]),
 ];
 
 static LAUNCHED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());

@@ -7,6 +7,7 @@ mod field;
 mod gradient;
 mod history;
 mod lanczos;
+mod mixture;
 mod posterior;
 mod sample;
 mod second_order;
@@ -21,8 +22,9 @@ pub(crate) use field::{FieldPlan, FieldRequest, FieldSegment};
 pub(crate) use gradient::{GradientPlan, GradientSegment};
 pub(crate) use history::{HistoryPlan, HistorySegment, MOST_CHOSEN, PRESENT};
 pub(crate) use lanczos::{LanczosPlan, LanczosRequest, LanczosSegment};
+use mixture::Mixture;
 pub(crate) use posterior::{PosteriorPlan, PosteriorSegment};
-pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
+pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment, kept};
 pub(crate) use search::{SearchPlan, SearchSegment};
 
 use crate::config::{Augment, Order};
@@ -30,8 +32,8 @@ use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
 use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Network, Pass, Room, Sizes};
 use crate::optim::{self, Optimizer};
 use crate::{Error, Result};
-use lowland_shaders::params::{Combine, Init as InitParams, Log};
-use lowland_shaders::{COMBINE, INIT, LOG};
+use lowland_shaders::params::{Init as InitParams, Log};
+use lowland_shaders::{INIT, LOG};
 
 /// Steps whose schedule and metrics are on the device at a time.
 pub(crate) const RING: usize = 1024;
@@ -396,12 +398,6 @@ fn record_init(r: &Recording, model: &Model, weights: BufferId, seeds: TableId) 
 /// The rows of lanes that share one batch and have everything else to themselves.
 fn dispatch_rows(lanes: usize) -> Vec<[u32; 4]> {
     (0..lanes as u32).map(|lane| [lane, 0, lane, lane]).collect()
-}
-
-/// Sets of `floats` floats as weighted sums of three. `buffers`: factors, sources, sums.
-fn combine(r: &Recording, floats: usize, rows: TableId, buffers: [BufferId; 3]) -> Vec<Dispatch> {
-    let p = Combine { size4: (floats / 4) as u32, stride: (floats / 4) as u32 };
-    vec![dispatch(r, &COMBINE, &[], &p, rows, &buffers, floats.div_ceil(4 * 512))]
 }
 
 /// The numbers of a log that adds up one batch's outcomes and nothing else: no norm, no loss of an ascent.

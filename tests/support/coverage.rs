@@ -81,10 +81,15 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("init", &["init"]),
     ("height field", &["height_field"]),
     ("paths", &["dots", "gram", "weighted_sum"]),
+    (
+        "lanczos",
+        &["lanczos_dots", "lanczos_coefficients", "lanczos_subtract", "lanczos_extend", "lanczos_ritz"],
+    ),
     ("means of a sweep", &["sweep_means"]),
     ("painted field", &["paint_field"]),
     ("refined heights", &["refine_heights"]),
     ("sums of weights", &["combine", "add_gradients", "average_statistics"]),
+    ("sums of outputs", &["combine_outputs"]),
 ];
 
 static LAUNCHED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());

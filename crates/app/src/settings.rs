@@ -25,6 +25,8 @@ pub enum Range {
     Whole(f64, f64),
     /// One of these.
     Choice(&'static [&'static str]),
+    /// Two different ones of these, for the left and the right side.
+    Sides(&'static [&'static str]),
     /// On or off.
     Switch,
     /// A text that the engine checks.
@@ -100,9 +102,9 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "optimizer",
         label: "optimizers",
-        help: "Left and right: two of sgd, sam, asam, adam, adamw, rmsprop.",
+        help: "What the left and the right side are trained with.",
         change: Change::Rebuild,
-        range: Range::Text,
+        range: Range::Sides(&["sgd", "sam", "asam", "adam", "adamw", "rmsprop"]),
     },
     Setting {
         key: "base",

@@ -106,6 +106,7 @@ impl Config {
             ("log-every", Some(self.log_every)),
             ("eval-every", self.eval_every),
             ("checkpoint-every", self.checkpoint_every),
+            ("keep-every", self.keep_every),
             ("train-limit", self.train_limit.map(|n| n as u64)),
             ("test-limit", self.test_limit.map(|n| n as u64)),
         ];
@@ -342,6 +343,7 @@ impl Config {
                 log_every: self.log_every,
                 eval_every: self.eval_every.unwrap_or_else(|| eval_cadence(data, batch, epoch, climbs)),
                 checkpoint_every: self.checkpoint_every.unwrap_or(epoch),
+                keep_every: self.keep_every,
             };
             let same = |s: &&mut Setup| {
                 (s.batch, s.m, s.steps, s.label_smoothing) == (setup.batch, setup.m, setup.steps, setup.label_smoothing)

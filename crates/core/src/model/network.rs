@@ -140,13 +140,26 @@ impl Network<'_> {
         pass: Pass,
         loss: impl Into<Option<LossBuffers>>,
     ) -> Vec<Dispatch> {
+        self.record_from(0, recording, arenas, family, pass, loss.into())
+    }
+
+    /// The same from the layer at `begin` on, whose input is there; a pass backward begins at 0.
+    pub(super) fn record_from(
+        &mut self,
+        begin: usize,
+        recording: &mut Recording,
+        arenas: Arenas,
+        family: Family,
+        pass: Pass,
+        loss: Option<LossBuffers>,
+    ) -> Vec<Dispatch> {
         let scratch = &mut self.scratch;
         let sizes = Sizes { batch: pass.batch, ..self.sizes };
         let mut emitter = Emitter { recording, scratch, sizes, arenas, family, pass, dispatches: Vec::new() };
-        for (layer, node) in &self.nodes {
+        for (layer, node) in &self.nodes[begin..] {
             layer.forward(node, &mut emitter);
         }
-        if let (Some((_, last)), Some(loss)) = (self.nodes.last(), loss.into()) {
+        if let (Some((_, last)), Some(loss)) = (self.nodes.last(), loss) {
             loss::record(&last.output, self.classes, loss, &mut emitter);
         }
         if pass.mode.differentiates() {

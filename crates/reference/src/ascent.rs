@@ -22,6 +22,13 @@ pub fn dropped_direction(gradient: &[f64], at_ascent: &[f64], rho: f64) -> Vec<f
     gradient.iter().zip(at_ascent).map(|(g, g_s)| rho / norm * (g_s - along * g / norm)).collect()
 }
 
+/// The cosine between two gradients; 1 where one is 0.
+pub fn cosine(a: &[f64], b: &[f64]) -> f64 {
+    let lengths = l2_norm(a) * l2_norm(b);
+    let dot: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+    if lengths == 0.0 { 1.0 } else { dot / lengths }
+}
+
 /// `e = rho T sign(h) |h|^(q-1) / (sum |h|^q)^(1/p)` with `h = T g` and `1/p + 1/q = 1`, so that `|e / T|_p = rho` and no
 /// other such e has a larger `<g, e>`. `p = 1` takes the first largest `|h|`; T is 1 for SAM.
 pub fn general(gradient: &[f64], scale: &[f64], rho: f64, p: f64) -> Vec<f64> {

@@ -18,6 +18,7 @@ pub mod curvature;
 pub mod dense;
 pub mod group_norm;
 pub mod height_field;
+pub mod lanczos;
 pub mod live;
 pub mod loss;
 pub mod network;

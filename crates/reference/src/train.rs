@@ -133,7 +133,7 @@ impl Trainer {
                 let v = unflat(&self.parameters, &v);
                 let product = self.network.hessian_vector(&self.parameters, &v, &x, labels, Mode::Training, smoothing);
                 let full: Vec<f64> = flat.iter().zip(Tensor::concat(&product)).map(|(g, hv)| g + hv).collect();
-                mean_cosine += share * cosine(&full, &flat);
+                mean_cosine += share * ascent::cosine(&full, &flat);
                 flat = full;
             }
             last.iter_mut().zip(&flat).for_each(|(sum, g)| *sum += share * g);
@@ -171,11 +171,6 @@ impl Trainer {
         let logits = self.network.infer(&self.parameters, &self.running, x);
         (loss::mean_cross_entropy(&logits, labels, 0.0), loss::fraction(&loss::correct(&logits, labels)))
     }
-}
-
-fn cosine(a: &[f64], b: &[f64]) -> f64 {
-    let dot: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
-    dot / (l2_norm(a) * l2_norm(b))
 }
 
 /// Values one after the other as tensors of the shapes of `parameters`.

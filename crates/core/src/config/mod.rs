@@ -166,6 +166,10 @@ pub struct Config {
     /// Steps between checkpoints [default: an epoch]
     #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Run"))]
     pub checkpoint_every: Option<u64>,
+    /// Steps between measurements of the curvature: eigenvalues, trace and density into spectrum.csv and density.csv
+    /// [default: never]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Run"))]
+    pub spectrum_every: Option<u64>,
 
     /// What changed while it trained, in order; all other fields are the settings of the start. No flag: only a program
     /// with a window changes settings on the way.
@@ -222,6 +226,7 @@ impl Default for Config {
             log_every: 1,
             eval_every: None,
             checkpoint_every: None,
+            spectrum_every: None,
             changes: Vec::new(),
         }
     }

@@ -11,6 +11,7 @@
 mod ascent;
 mod curvature;
 mod direction;
+mod edge;
 mod eigenpairs;
 mod gradient;
 mod hessian;
@@ -25,6 +26,7 @@ mod surface;
 pub use ascent::ascent;
 pub use curvature::{Curvature, Product};
 pub use direction::{Plane, filter_normalised};
+pub use edge::{Edges, sam_edge};
 pub use eigenpairs::{Eigenpairs, Wanted, largest_eigenpairs};
 pub use hessian::{Directions, Hessian, HessianOptions, hessian_directions};
 pub use interpolate::{Interpolation, Line, LinePoint};
@@ -32,6 +34,7 @@ pub use lanczos::{Lanczos, Node, Operator, Tridiagonal};
 pub use quadrature::{Density, Quadrature, gaussians, signs};
 pub(crate) use sample::fit;
 pub use sharpness::{Sharpness, SharpnessOptions};
+pub(crate) use spectrum::usual_sigma;
 pub use spectrum::{Spectral, Spectrum, SpectrumOptions};
 pub use surface::{Marked, Surface, SurfaceOptions};
 

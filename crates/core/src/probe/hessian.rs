@@ -152,8 +152,7 @@ impl HessianOptions {
             let operator = curvature.along(self.product);
             let draw = |which| signs(subject.model, self.seed, which);
             let mut show = |done: usize, _: usize| progress(self.iterations + done, all);
-            let found =
-                Quadrature::measure(subject.gpu, &operator, parameters, (probes, 1), &draw, &mut show).await?;
+            let found = Quadrature::measure(subject.gpu, &operator, parameters, (probes, 1), &draw, &mut show).await?;
             let (mean, error) = found.trace();
             (trace, trace_stderr) = (Some(mean), error);
         }

@@ -285,12 +285,7 @@ impl Lanczos {
     }
 
     /// Ritz vector `r`, and its product with the operator.
-    pub(super) async fn ritz_and_product(
-        &self,
-        gpu: &Gpu,
-        operator: &dyn Operator,
-        r: usize,
-    ) -> Result<[Vec<f32>; 2]> {
+    pub(super) async fn ritz_and_product(&self, gpu: &Gpu, operator: &dyn Operator, r: usize) -> Result<[Vec<f32>; 2]> {
         let bytes = self.vector_bytes();
         let from = self.buffer(self.plan.buffers.ritz);
         for slice in 0..operator.slices() {
@@ -316,7 +311,9 @@ const MOST_SUBMITTED: usize = 16;
 
 /// What a curvature that is no number is called.
 pub(super) fn not_finite() -> Error {
-    Error::run("the curvature at these weights is not finite: the loss or its derivatives overflow; take other weights.")
+    Error::run(
+        "the curvature at these weights is not finite: the loss or its derivatives overflow; take other weights.",
+    )
 }
 
 #[cfg(test)]

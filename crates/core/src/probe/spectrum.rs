@@ -107,9 +107,10 @@ impl SpectrumOptions {
             let size = (self.probes, iterations);
             both.push(Quadrature::measure(subject.gpu, &operator, parameters, size, &draw, &mut show).await?);
         }
-        let (low, high) = both.iter().map(Quadrature::range).fold((f64::INFINITY, f64::NEG_INFINITY), |all, one| {
-            (one.0.min(all.0), one.1.max(all.1))
-        });
+        let (low, high) = both
+            .iter()
+            .map(Quadrature::range)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |all, one| (one.0.min(all.0), one.1.max(all.1)));
         let sigma = self.sigma.unwrap_or_else(|| usual_sigma(low, high));
         let mut grid = Vec::new();
         let mut spectral = |quadrature: &Quadrature| -> Result<Spectral> {

@@ -5,6 +5,7 @@ mod principal;
 
 pub use coordinates::{Axes, Coordinates, Place};
 pub use principal::Principal;
+pub(crate) use principal::principal_factors;
 
 use super::slot::Slot;
 use super::trainer::Trainer;

@@ -42,8 +42,7 @@ fn adaptive_sharpness_is_that_of_the_twin() {
             .collect();
         let e = ascent::general(&gradient, &t, rho, p);
         let moved: Vec<f64> = mlp.parameters.iter().zip(&e).map(|(w, e)| w + e).collect();
-        let options =
-            SharpnessOptions { rho, p, adaptive: Some(Adaptive { eta, everywhere }), ..Default::default() };
+        let options = SharpnessOptions { rho, p, adaptive: Some(Adaptive { eta, everywhere }), ..Default::default() };
         let found = measured(gpu, &mlp, options);
         near("loss", found.loss, loss, 2e-5);
         near(&format!("p {p}, eta {eta}"), found.sharpness, mlp.losses(&moved)[0] - loss, 1e-3);
@@ -73,8 +72,7 @@ fn a_projected_ascent_is_that_of_the_twin_and_finds_no_less() {
                 }
             }
         }
-        let options =
-            SharpnessOptions { rho, p, ascent_steps: steps, projected: Some(length), ..Default::default() };
+        let options = SharpnessOptions { rho, p, ascent_steps: steps, projected: Some(length), ..Default::default() };
         let found = measured(gpu, &mlp, options);
         near(&format!("p {p}"), found.sharpness, highest - found.loss, 1e-3);
         let one = measured(gpu, &mlp, SharpnessOptions { rho, p, ..Default::default() });
@@ -82,7 +80,8 @@ fn a_projected_ascent_is_that_of_the_twin_and_finds_no_less() {
     }
     // Groups climb by themselves, and more than all together.
     let options = SharpnessOptions { rho, ascent_steps: 3, projected: Some(0.3), ..Default::default() };
-    let (all, groups) = (measured(gpu, &mlp, options), measured(gpu, &mlp, SharpnessOptions { m: Some(12), ..options }));
+    let (all, groups) =
+        (measured(gpu, &mlp, options), measured(gpu, &mlp, SharpnessOptions { m: Some(12), ..options }));
     assert!(groups.sharpness > all.sharpness);
 }
 
@@ -97,9 +96,8 @@ fn adaptive_sharpness_does_not_see_a_rescaled_network() {
         SharpnessOptions { rho: 0.5, adaptive, ascent_steps: 4, projected: Some(0.3), ..Default::default() },
     ];
     let average = AverageOptions { sigma: 0.1, samples: 8, adaptive, seed: 3 };
-    let mean = |mlp: &Mlp| {
-        pollster::block_on(average.measure(&subject(gpu, mlp), &mlp.state, &mut silent)).unwrap().sharpness
-    };
+    let mean =
+        |mlp: &Mlp| pollster::block_on(average.measure(&subject(gpu, mlp), &mlp.state, &mut silent)).unwrap().sharpness;
     let plain = SharpnessOptions::default();
     let before = all.map(|options| measured(gpu, &mlp, options).sharpness);
     let (average_before, plain_before) = (mean(&mlp), measured(gpu, &mlp, plain).sharpness);
@@ -181,9 +179,8 @@ fn keskars_box_is_searched_as_the_twin_does() {
             let options = KeskarOptions { epsilon, subspace, steps: 6, restarts: 2, seed: 4 };
             let subject = subject(gpu, &mlp);
             let found = pollster::block_on(options.measure(&subject, &mlp.state, &mut silent)).unwrap();
-            let columns: Vec<Vec<f64>> = (0..subspace.unwrap_or(0) as u32)
-                .map(|j| (0..n as u32).map(|i| gaussian(4, j, i)).collect())
-                .collect();
+            let columns: Vec<Vec<f64>> =
+                (0..subspace.unwrap_or(0) as u32).map(|j| (0..n as u32).map(|i| gaussian(4, j, i)).collect()).collect();
             let columns = sharpness::unit_columns(&columns);
             let columns = subspace.map(|_| columns.as_slice());
             let (first, size) = subspace.map_or((0, n), |size| (size as u32, size));

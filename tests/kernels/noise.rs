@@ -1,8 +1,8 @@
 //! Random points, Keskar's box, random subspaces and the learning of a posterior against `lowland_reference::sharpness`.
 
 use lowland::rng::{Rng, Stream, gaussian, symmetric};
-use lowland_reference::sharpness::{Posterior as Twin, box_start, box_step, half_width, perturb, point, unit_columns};
 use lowland_reference::sharpness::transposed;
+use lowland_reference::sharpness::{Posterior as Twin, box_start, box_step, half_width, perturb, point, unit_columns};
 use lowland_shaders::params::{BoxStep, ClipOutcomes, NoiseSquares, Perturb, Posterior, Subspace};
 use lowland_shaders::{
     BOX_STEP, CLIP_OUTCOMES, NOISE_SQUARES, PERTURB, POSTERIOR_STEP, POSTERIOR_SUMS, SUBSPACE_DOTS, SUBSPACE_POINT,

@@ -68,10 +68,7 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("init", &["init"]),
     ("height field", &["height_field"]),
     ("paths", &["dots", "gram", "weighted_sum"]),
-    (
-        "lanczos",
-        &["lanczos_dots", "lanczos_coefficients", "lanczos_subtract", "lanczos_extend", "lanczos_ritz"],
-    ),
+    ("lanczos", &["lanczos_dots", "lanczos_coefficients", "lanczos_subtract", "lanczos_extend", "lanczos_ritz"]),
     ("means of a sweep", &["sweep_means"]),
     ("painted field", &["paint_field"]),
     ("refined heights", &["refine_heights"]),

@@ -320,7 +320,7 @@ impl BoundOptions {
         let learned = match self.learn {
             None => None,
             Some(learn) => {
-                let numbers = [self.delta, f64::from(self.seed)];
+                let numbers = (self.delta, self.seed);
                 let (posterior, sigma) = learn.learn(subject, state, centre, numbers, progress).await?;
                 cloud.set_centre(subject, &posterior.weights);
                 let (certificate, test) = self.certificate(subject, &cloud, sigma, progress).await?;

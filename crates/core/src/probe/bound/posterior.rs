@@ -101,7 +101,7 @@ impl LearnOptions {
         subject: &Subject<'_>,
         state: &LaneState,
         prior: &[f32],
-        [delta, seed]: [f64; 2],
+        (delta, seed): (f64, u32),
         progress: Progress<'_>,
     ) -> Result<(LaneState, f64)> {
         let Subject { gpu, model, data, .. } = *subject;
@@ -110,7 +110,6 @@ impl LearnOptions {
             let batch = self.batch;
             return Err(Error::input(format!("learn-batch is {batch}; there are {examples} training examples.")));
         }
-        let seed = seed as u32;
         let start = self.sigma_start(state);
         let numbers = Posterior {
             examples: examples as f32,

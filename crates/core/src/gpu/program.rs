@@ -36,6 +36,9 @@ impl Program {
     /// # Errors
     /// [`Error::Input`] where the device has not enough memory, [`Error::Run`] where it refuses a kernel.
     pub async fn new(gpu: &Gpu, recording: &Recording, segments: &[Vec<Dispatch>]) -> Result<Self> {
+        // Held until the pipelines are made.
+        #[cfg(target_family = "wasm")]
+        let _ahead = super::ahead::compile(gpu, segments.iter().flatten()).await;
         let out_of_memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let program = Self::build(gpu, recording, segments);

@@ -65,7 +65,7 @@ impl Sweep {
         let count = limit.min(part.len());
         let data = data.only(part.chosen(&(0..count).collect::<Vec<_>>(), data.shape));
         // Multiply-adds of a slice: a few milliseconds, between two frames.
-        let work: u64 = if gpu.is_software() { 1 << 24 } else { 1 << 31 };
+        let work: u64 = if gpu.is_software() { 1 << 23 } else { 1 << 31 };
         let in_time = (work / model.multiply_adds().max(1)) as usize;
         let batch = in_time.max(FEWEST).max(count.div_ceil(RING)).min(BATCH).min(count);
         let batches = count.div_ceil(batch);

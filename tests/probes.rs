@@ -56,6 +56,7 @@ fn sharpness_is_that_of_pytorch() {
                     p: number("p"),
                     ascent_steps: number("ascent_steps") as u32,
                     m: Some(number("m") as usize).filter(|m| *m > 0),
+                    ..Default::default()
                 };
                 let subject = subject(gpu, &model, &data);
                 let found = pollster::block_on(options.measure(&subject, &state, &mut silent)).unwrap();
@@ -179,7 +180,7 @@ fn a_filter_normalised_surface_does_not_see_a_rescaled_network() {
         near("a rescaled network", (*other).into(), (*one).into(), 1e-5);
     }
     // Sharpness does see it.
-    let options = SharpnessOptions { rho: 0.05, p: 2.0, ascent_steps: 1, m: None };
+    let options = SharpnessOptions::default();
     let [one, other] = [&state, &scaled].map(|state| {
         let subject = subject(gpu, &model, &data);
         pollster::block_on(options.measure(&subject, state, &mut silent)).unwrap().sharpness

@@ -3,8 +3,7 @@
 // A label's bit 16 tells a flipped one, bit 31 an example that does not count.
 #import shared/rows
 #import shared/hyper
-
-struct Loss { batch: u32, classes: u32, classes4: u32, stride: u32, outcome_offset: u32 }
+#import shared/loss
 
 @group(0) @binding(0) var<uniform> p: Loss;
 @group(0) @binding(1) var<uniform> rows: Rows;

@@ -48,6 +48,18 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
             "group_norm_grad_apply",
         ],
     ),
+    (
+        "tangents of norms",
+        &[
+            "batch_norm_tangent_finish",
+            "batch_norm_tangent_grad_finish",
+            "group_norm_tangent_finish",
+            "group_norm_tangent_grad_finish",
+            "norm_tangent_apply",
+            "norm_tangent_grad_apply",
+            "norm_tangent_grad_stats",
+        ],
+    ),
     ("average pool", &["avg_pool_forward", "avg_pool_backward"]),
     ("dropout", &["dropout"]),
     ("add", &["add_forward", "add_backward"]),
@@ -56,6 +68,7 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("global average pool", &["global_avg_pool_forward", "global_avg_pool_backward"]),
     ("loss", &["softmax_cross_entropy"]),
     ("norm and ascent", &["norm_squares", "ascend"]),
+    ("second-order term", &["second_order_dot", "second_order_direction", "second_order_add", "second_order_log"]),
     ("ascent in any norm", &["ascent_extremes", "ascent_powers", "ascend_p"]),
     ("sgd", &["sgd"]),
     ("adam", &["adam"]),
@@ -68,10 +81,15 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("init", &["init"]),
     ("height field", &["height_field"]),
     ("paths", &["dots", "gram", "weighted_sum"]),
+    (
+        "lanczos",
+        &["lanczos_dots", "lanczos_coefficients", "lanczos_subtract", "lanczos_extend", "lanczos_ritz"],
+    ),
     ("means of a sweep", &["sweep_means"]),
     ("painted field", &["paint_field"]),
     ("refined heights", &["refine_heights"]),
     ("sums of weights", &["combine", "add_gradients", "average_statistics"]),
+    ("sums of outputs", &["combine_outputs"]),
 ];
 
 static LAUNCHED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());

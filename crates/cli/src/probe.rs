@@ -1,9 +1,12 @@
 //! `lowland probe KIND FILE...`.
 
+mod bound;
 mod files;
+mod hessian;
 mod interpolate;
 pub mod pictures;
 mod sharpness;
+mod spectrum;
 mod surface;
 
 use crate::args::{Bn, ProbeArgs, ProbeCommon, ProbeKind, SplitName, given};
@@ -28,6 +31,9 @@ pub fn probe(args: ProbeArgs, matches: &ArgMatches) -> Result<ExitCode> {
         ProbeKind::Interpolate(args) => interpolate::interpolate(&args, matches),
         ProbeKind::Surface(args) => surface::surface(&args, matches),
         ProbeKind::Sharpness(args) => sharpness::sharpness(&args, matches),
+        ProbeKind::Bound(args) => bound::bound(&args, matches),
+        ProbeKind::Hessian(args) => hessian::hessian(&args, matches),
+        ProbeKind::Spectrum(args) => spectrum::spectrum(&args, matches),
     }
 }
 

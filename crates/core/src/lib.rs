@@ -53,6 +53,7 @@
 pub mod bench;
 pub mod config;
 pub mod data;
+mod eigen;
 pub mod error;
 pub mod gpu;
 pub mod model;

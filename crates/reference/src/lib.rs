@@ -14,9 +14,11 @@ pub mod ascent;
 pub mod augment;
 pub mod batch_norm;
 pub mod conv;
+pub mod curvature;
 pub mod dense;
 pub mod group_norm;
 pub mod height_field;
+pub mod lanczos;
 pub mod live;
 pub mod loss;
 pub mod network;
@@ -29,5 +31,5 @@ mod testing;
 pub mod train;
 
 pub use activation::Activation;
-pub use network::Network;
+pub use network::{Mode, Network};
 pub use tensor::Tensor;

@@ -10,11 +10,11 @@ use crate::csv::Csv;
 use crate::error::{Error, Result};
 use crate::interpolation::{InterpolationPoint, interpolation_plates};
 use crate::lanes::{Style, display_name};
-use crate::markup::{escape, plus_minus};
+use crate::markup::escape;
+use crate::measures::{self, Measures};
 use crate::read::{Lane, json_shape, read_json};
 use crate::relief::{ReliefLabels, plate};
 use crate::scale::{HeightScale, short};
-use crate::stats::Estimate;
 use crate::text::thousands;
 
 const FOLDER: &str = "landscape";
@@ -26,7 +26,7 @@ pub struct Landscape {
     record: Value,
     line: Option<Line>,
     surfaces: Vec<Surface>,
-    sharpness: Vec<Sharpness>,
+    measures: Vec<Measures>,
 }
 
 #[derive(Debug)]
@@ -46,15 +46,6 @@ struct Surface {
     kept_statistics: bool,
 }
 
-/// One lane's, by seed.
-#[derive(Debug)]
-struct Sharpness {
-    label: String,
-    losses: Vec<f64>,
-    climbed: Vec<f64>,
-    rises: Vec<f64>,
-}
-
 /// Reads the landscape of a run; none where none was measured to its end.
 pub fn read(dir: &Path) -> Result<Option<Landscape>> {
     let dir = dir.join(FOLDER);
@@ -63,8 +54,8 @@ pub fn read(dir: &Path) -> Result<Option<Landscape>> {
     let line = line.map(|line| read_line(&dir, line)).transpose()?;
     let list = record["surfaces"]["list"].as_array().map_or(&[][..], Vec::as_slice);
     let surfaces = list.iter().map(|surface| read_surface(&dir, surface)).collect::<Result<_>>()?;
-    let sharpness = if record["sharpness"].is_object() { read_sharpness(&dir)? } else { Vec::new() };
-    Ok(Some(Landscape { record, line, surfaces, sharpness }))
+    let measures = if record["sharpness"].is_object() { measures::read(&dir)? } else { Vec::new() };
+    Ok(Some(Landscape { record, line, surfaces, measures }))
 }
 
 fn text(dir: &Path, value: &Value, message: &'static str) -> Result<String> {
@@ -130,26 +121,6 @@ fn plain(dir: &Path, value: &Value) -> Result<PathBuf> {
     }
 }
 
-fn read_sharpness(dir: &Path) -> Result<Vec<Sharpness>> {
-    let mut csv = Csv::open(dir, "sharpness.csv")?;
-    let (label, rise) = (csv.column("optimizer")?, csv.column("sharpness")?);
-    let (loss, climbed) = (csv.column("loss")?, csv.column("sam_loss")?);
-    let mut lanes: Vec<Sharpness> = Vec::new();
-    while csv.advance()? {
-        let name = csv.text(label).to_owned();
-        if lanes.last().is_none_or(|lane| lane.label != name) {
-            lanes.push(Sharpness { label: name, losses: Vec::new(), climbed: Vec::new(), rises: Vec::new() });
-        }
-        let row = [csv.number(loss)?, csv.number(climbed)?, csv.number(rise)?];
-        if let Some(lane) = lanes.last_mut() {
-            lane.losses.push(row[0]);
-            lane.climbed.push(row[1]);
-            lane.rises.push(row[2]);
-        }
-    }
-    Ok(lanes)
-}
-
 impl Landscape {
     /// The section of the page; `swatch` draws a lane's mark.
     pub fn section(&self, lanes: &[Lane], styles: &[Style], swatch: impl Fn(Style) -> String) -> String {
@@ -163,7 +134,7 @@ impl Landscape {
             self.line_section(line, style, &mut html);
         }
         self.surface_section(&name, &mut html);
-        self.sharpness_section(&name, &mut html);
+        self.measures_section(lanes, &name, &mut html);
         html.push_str("</section>\n");
         // What a picture of its own needs, and a page does not.
         html.replace(" xmlns=\"http://www.w3.org/2000/svg\"", "")
@@ -171,6 +142,19 @@ impl Landscape {
 
     fn number(&self, key: &str) -> f64 {
         self.record[key].as_f64().unwrap_or(f64::NAN)
+    }
+
+    fn measures_section(&self, lanes: &[Lane], name: &impl Fn(&str) -> String, html: &mut String) {
+        let of = &self.record["sharpness"];
+        let part = self.number("train_examples") < self.number("train_examples_of");
+        let text = measures::Text {
+            rho: of["rho"].as_f64().unwrap_or(f64::NAN),
+            p: of["p"].as_f64().unwrap_or(2.0),
+            examples: self.examples("train") + if part { ", evenly spaced" } else { "" },
+            curvature_examples: of["curvature_examples"].as_f64(),
+            baseline: of["barrier_from"].as_str(),
+        };
+        measures::section(&self.measures, lanes, name, &text, html);
     }
 
     /// `500 of 1,800 training examples`.
@@ -303,57 +287,6 @@ impl Landscape {
             corners: [pair(&corners[0])?, pair(&corners[1])?, pair(&corners[2])?],
         })
     }
-
-    fn sharpness_section(&self, name: &impl Fn(&str) -> String, html: &mut String) {
-        if self.sharpness.is_empty() {
-            return;
-        }
-        html.push_str(
-            "<h3>Sharpness</h3>\n<div class=\"scroll\"><table class=\"stack sharpness\">\n<thead><tr><th scope=\"col\">Lane</th>\
-             <th scope=\"col\">Loss at w</th><th scope=\"col\">Loss at w + e</th><th scope=\"col\">Sharpness</th></tr></thead>\n<tbody>\n",
-        );
-        for lane in &self.sharpness {
-            let cell = |values: &[f64]| {
-                let lost = values.iter().filter(|value| !value.is_finite()).count();
-                let text = Estimate::of(values.iter().copied()).map_or_else(|| "–".to_owned(), digits);
-                let lost = if lost > 0 { format!(" <small>{lost} not finite</small>") } else { String::new() };
-                plus_minus(&text) + &lost
-            };
-            let seeds = if lane.rises.len() == 1 { "1 seed".into() } else { format!("{} seeds", lane.rises.len()) };
-            let _ = writeln!(
-                html,
-                "<tr><th scope=\"row\">{} <small>{seeds}</small></th><td data-label=\"Loss at w\"><span>{}</span></td>\
-                 <td data-label=\"Loss at w + e\"><span>{}</span></td><td data-label=\"Sharpness\"><span>{}</span></td></tr>",
-                name(&lane.label),
-                cell(&lane.losses),
-                cell(&lane.climbed),
-                cell(&lane.rises)
-            );
-        }
-        let of = &self.record["sharpness"];
-        let _ = write!(
-            html,
-            "</tbody>\n</table></div>\n<p class=\"note\">How much the training loss rises by one ascent step of length |e|<sub>{}</sub> = {} along its \
-             gradient (Foret et al. 2021): {} as one batch{}, labels as trained on, inference mode. Smaller is flatter. ± is half the 95 % interval \
-             over seeds (Student’s t).</p>\n",
-            of["p"].as_f64().unwrap_or(2.0),
-            of["rho"].as_f64().unwrap_or(f64::NAN),
-            self.examples("train"),
-            if self.number("train_examples") < self.number("train_examples_of") { ", evenly spaced" } else { "" },
-        );
-    }
-}
-
-/// A mean in about three digits, its interval with as many decimals.
-fn digits(estimate: Estimate) -> String {
-    let size = estimate.mean.abs();
-    if size != 0.0 && !(1e-5..1e5).contains(&size) {
-        let half = estimate.half_width().map_or(String::new(), |half| format!(" ± {half:.1e}"));
-        return format!("{:.2e}{half}", estimate.mean);
-    }
-    let places = if size == 0.0 { 2 } else { (2.0 - size.log10().floor()).clamp(0.0, 7.0) as usize };
-    let half = estimate.half_width().map_or(String::new(), |half| format!(" ± {half:.places$}"));
-    format!("{:.places$}{half}", estimate.mean)
 }
 
 impl Surface {

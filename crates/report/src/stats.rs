@@ -61,6 +61,27 @@ pub fn t_quantile_975(degrees: usize) -> f64 {
     0.5 * (low + high)
 }
 
+/// Kendall's rank correlation tau-b of pairs, which allows for ties; `None` where one side has one value only.
+///
+/// Kendall (1945): (concordant - discordant) / sqrt((all - tied in x) (all - tied in y)).
+pub fn kendall(pairs: &[[f64; 2]]) -> Option<f64> {
+    let (mut agree, mut apart) = (0.0, [0.0; 2]);
+    for (i, a) in pairs.iter().enumerate() {
+        for b in &pairs[i + 1..] {
+            let sign = |side: usize| match a[side].partial_cmp(&b[side]) {
+                Some(std::cmp::Ordering::Less) => -1.0,
+                Some(std::cmp::Ordering::Greater) => 1.0,
+                _ => 0.0_f64,
+            };
+            agree += sign(0) * sign(1);
+            apart[0] += sign(0).abs();
+            apart[1] += sign(1).abs();
+        }
+    }
+    let scale = (apart[0] * apart[1]).sqrt();
+    (scale > 0.0).then(|| agree / scale)
+}
+
 /// P(-t < T < t) for Student's t with a whole number of degrees of freedom.
 fn two_sided_probability(t: f64, degrees: usize) -> f64 {
     let theta = (t / (degrees as f64).sqrt()).atan();
@@ -107,6 +128,18 @@ mod tests {
         }
         assert!((t_quantile_975(10_000_000) - 1.959_964).abs() < 1e-5);
         assert!(t_quantile_975(0).is_infinite());
+    }
+
+    #[test]
+    fn rank_correlations_of_known_samples() {
+        let of = |x: &[f64], y: &[f64]| kendall(&x.iter().zip(y).map(|(x, y)| [*x, *y]).collect::<Vec<_>>());
+        assert_eq!(of(&[1.0, 2.0, 3.0], &[10.0, 20.0, 70.0]), Some(1.0));
+        assert_eq!(of(&[1.0, 2.0, 3.0], &[0.3, 0.2, 0.1]), Some(-1.0));
+        // scipy.stats.kendalltau([12, 2, 1, 12, 2], [1, 4, 7, 1, 0]) is -0.47140452079103173.
+        let tied = of(&[12.0, 2.0, 1.0, 12.0, 2.0], &[1.0, 4.0, 7.0, 1.0, 0.0]).unwrap();
+        assert!((tied + 0.471_404_520_791_031_7).abs() < 1e-12, "{tied}");
+        assert_eq!(of(&[1.0, 1.0], &[1.0, 2.0]), None);
+        assert_eq!(of(&[], &[]), None);
     }
 
     #[test]

@@ -280,11 +280,11 @@ fn landscape(dir: &Path, losses: impl Fn(&str, f64, f64) -> f64) {
         }
     }
     let sharpness = [
-        "optimizer,seed,examples,rho,p,loss,sam_loss,sharpness,grad_norm",
-        "sgd,0,500,0.2,2,1,1.5,0.5,1",
-        "sgd,1,500,0.2,2,1,1.7,0.7,1",
-        "sam,0,500,0.2,2,1,1.1,0.1,1",
-        "sam,1,500,0.2,2,NaN,NaN,NaN,NaN\n",
+        "optimizer,seed,examples,rho,p,loss,sam_loss,sharpness,grad_norm,adaptive_sharpness,lambda_1,lambda_5,trace,barrier",
+        "sgd,0,500,0.2,2,1,1.5,0.5,1,0.3,20,5,100,",
+        "sgd,1,500,0.2,2,1,1.7,0.7,1,0.3,24,5,110,",
+        "sam,0,500,0.2,2,1,1.1,0.1,1,0.3,2,1,10,0.25",
+        "sam,1,500,0.2,2,NaN,NaN,NaN,NaN,NaN,3,1,11,0.35\n",
     ];
     std::fs::write(dir.join("sharpness.csv"), sharpness.join("\n")).unwrap();
     let surface = |label: &str| {
@@ -306,7 +306,7 @@ fn landscape(dir: &Path, losses: impl Fn(&str, f64, f64) -> f64) {
             "middles": [[300.0, 580.0], [660.0, 535.0]],
             "corners": [[114.0, 489.0], [529.0, 696.0], [758.0, 413.0]]
         },
-        "sharpness": {"rho": 0.2, "p": 2.0},
+        "sharpness": {"rho": 0.2, "p": 2.0, "barrier_from": "sgd"},
     });
     std::fs::write(dir.join("landscape.json"), record.to_string()).unwrap();
 }
@@ -336,6 +336,12 @@ fn the_landscape_is_a_section_of_the_page() {
         "|e|<sub>2</sub> = 0.2",
         "<b>0.600</b> <span class=\"half\">± 1.271</span>",
         "<b>0.100</b> <small>1 not finite</small>",
+        "<td data-label=\"λ1\"><span><b>22.0</b>",
+        "<td data-label=\"λ1 / λ5\"><span><b>4.40</b>",
+        "<td data-label=\"Barrier\"><span><b>–</b></span></td>",
+        "<td data-label=\"Barrier\"><span><b>0.300</b>",
+        "line from SGD of the same seed",
+        "<tr><th scope=\"row\">λ<sub>1</sub></th><td data-label=\"Kendall’s τ\">",
     ] {
         assert!(section.contains(words), "no '{words}'");
     }

@@ -19,6 +19,11 @@ impl Activation {
         matches!(self, Self::Gelu | Self::Silu)
     }
 
+    /// Whether its second derivative is other than 0 anywhere (but at a kink, where it counts as 0).
+    pub(crate) fn bends(self) -> bool {
+        matches!(self, Self::Gelu | Self::Silu | Self::Tanh)
+    }
+
     /// The gain of He initialisation: the deviation of a weight is gain / sqrt(fan in) (PyTorch's `calculate_gain`; gelu
     /// and silu, which it does not know, as relu).
     pub fn gain(self) -> f32 {

@@ -3,6 +3,7 @@
 use super::layer::{Edge, Emitter, Layer, Node};
 use crate::config::Activation;
 use crate::data::Shape;
+use crate::gpu::BufferId;
 use lowland_shaders as shaders;
 use lowland_shaders::params::Add as Params;
 
@@ -65,7 +66,7 @@ impl Layer for Activate {
     }
 }
 
-fn params(edge: &Edge, e: &Emitter<'_>) -> Params {
+pub(super) fn params(edge: &Edge, e: &Emitter<'_>) -> Params {
     Params { size4: (e.sizes.batch * edge.example4()) as u32, in_by_data: u32::from(edge.by_data) }
 }
 
@@ -85,7 +86,17 @@ fn forward(node: &Node, e: &mut Emitter<'_>) {
 /// The gradient of the output as that of `edge`, which has it alone or shares it.
 fn backward(node: &Node, e: &mut Emitter<'_>, edge: &Edge, shared: bool) {
     let (Some(dy), Some(dx)) = (node.output.grad, edge.grad) else { return };
+    record_backward([dy, dx], edge, shared, e);
+}
+
+fn record_backward([from, to]: [BufferId; 2], edge: &Edge, shared: bool, e: &mut Emitter<'_>) {
     let p = params(edge, e);
     let overrides = [("ACCUMULATE", f64::from(u8::from(shared))), edge.activation_code()];
-    e.dispatch(&shaders::ADD_BACKWARD, &overrides, &p, &[dy, edge.saved, dx], (p.size4 as usize).div_ceil(64));
+    e.dispatch(&shaders::ADD_BACKWARD, &overrides, &p, &[from, edge.saved, to], (p.size4 as usize).div_ceil(64));
+}
+
+/// The gradient of `edge` before its activation, from the one after it, that of `after`.
+pub(super) fn through_activation(after: &Edge, edge: &Edge, e: &mut Emitter<'_>) {
+    let (Some(from), Some(to)) = (after.grad, edge.grad) else { return };
+    record_backward([from, to], edge, false, e);
 }

@@ -1,10 +1,10 @@
 //! Convolution and dense layers; a dense layer is a 1x1 convolution of a 1x1 image.
 
-use super::layer::{Edge, Emitter, Layer, Node};
+use super::layer::{Edge, Emitter, Layer, Node, TangentNode};
 use super::tensor::{Init, Kind, Parameter, padded};
 use crate::config::Activation;
 use crate::data::Shape;
-use crate::gpu::Family;
+use crate::gpu::{BufferId, Family};
 use lowland_shaders::params::{Geometry, ReduceSlices};
 use lowland_shaders::{self as shaders, Kernel};
 
@@ -63,11 +63,20 @@ impl Layer for Dense {
     fn multiply_adds(&self, input: Shape) -> u64 {
         self.as_conv().multiply_adds(input)
     }
+    fn is_linear(&self) -> bool {
+        true
+    }
     fn forward(&self, node: &Node, emitter: &mut Emitter<'_>) {
         self.as_conv().forward(node, emitter);
     }
     fn backward(&self, node: &Node, emitter: &mut Emitter<'_>) {
         self.as_conv().backward(node, emitter);
+    }
+    fn forward_tangent(&self, at: &TangentNode<'_>, emitter: &mut Emitter<'_>) -> Option<BufferId> {
+        self.as_conv().forward_tangent(at, emitter)
+    }
+    fn backward_tangent(&self, at: &TangentNode<'_>, emitter: &mut Emitter<'_>) -> Option<BufferId> {
+        self.as_conv().backward_tangent(at, emitter)
     }
 }
 
@@ -124,6 +133,45 @@ impl Layer for Conv2d {
     fn backward(&self, node: &Node, e: &mut Emitter<'_>) {
         let Some(dy) = node.output.grad else { return };
         self.grad_weight(node, e, dy);
+        self.grad_input(node, e, dy);
+    }
+
+    // Bilinear in weights and input, so each of its maps moves by the sum of two of its kind.
+
+    fn forward_tangent(&self, at: &TangentNode<'_>, e: &mut Emitter<'_>) -> Option<BufferId> {
+        // V x + v_b
+        let along = Node { input: at.node.input.clone(), ..at.tangent.clone() };
+        e.with_weights(at.directions, |e| self.forward(&along, e));
+        // W R{x}
+        at.input_moves().then(|| {
+            let second = e.passing("second term of a tangent", 4 * e.sizes.batch * at.tangent.output.example4());
+            let output = Edge { value: second, saved: second, ..at.tangent.output.clone() };
+            Self { bias: false, ..self.clone() }.forward(&Node { output, ..at.tangent.clone() }, e);
+            second
+        })
+    }
+
+    fn backward_tangent(&self, at: &TangentNode<'_>, e: &mut Emitter<'_>) -> Option<BufferId> {
+        let (Some(dy), Some(moved)) = (at.node.output.grad, at.tangent.output.grad) else { return None };
+        // R{dy} x^T and its sum
+        self.grad_weight(&Node { input: at.node.input.clone(), ..at.tangent.clone() }, e, moved);
+        at.tangent.input.grad?;
+        // dy R{x}^T; the bias has no such term
+        let weight = Node { parameters: at.tangent.parameters[..1].to_vec(), ..at.tangent.clone() };
+        e.with_grads(at.cross, |e| Self { bias: false, ..self.clone() }.grad_weight(&weight, e, dy));
+        // W^T R{dy}
+        self.grad_input(&at.tangent, e, moved);
+        // V^T dy
+        let second = e.passing("second term of a tangent", 4 * e.sizes.batch * at.tangent.input.example4());
+        let input = Edge { grad: Some(second), ..at.tangent.input.clone() };
+        e.with_weights(at.directions, |e| self.grad_input(&Node { input, ..at.tangent.clone() }, e, dy));
+        Some(second)
+    }
+}
+
+impl Conv2d {
+    /// The gradient of the input, where it has one.
+    fn grad_input(&self, node: &Node, e: &mut Emitter<'_>, dy: BufferId) {
         let Some(dx) = node.input.grad else { return };
         let g = self.geometry(node, e);
         let (pixels, columns) = ((g.batch * g.in_height * g.in_width) as usize, g.in_channels4 as usize);
@@ -230,7 +278,7 @@ impl Conv2d {
     /// The gradient of weight and bias: at once where the output is large, else in slices of the batch (split-K) that a
     /// second dispatch adds in order. The number of slices follows from sizes alone, so the sum never depends on the
     /// device or on the lanes beside it.
-    fn grad_weight(&self, node: &Node, e: &mut Emitter<'_>, dy: crate::gpu::BufferId) {
+    fn grad_weight(&self, node: &Node, e: &mut Emitter<'_>, dy: BufferId) {
         let mut g = self.geometry(node, e);
         let blocks = (g.kernel_height * g.kernel_width * g.in_channels4) as usize + usize::from(self.bias);
         let rows = e.sizes.batch * node.output.shape.height;

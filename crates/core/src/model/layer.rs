@@ -42,6 +42,12 @@ pub trait Layer: Debug + Send + Sync {
         0
     }
 
+    /// Whether its output before the activation is linear in its tensors, with few values against these: a dense layer. Of a
+    /// network that begins so, the output under a sum of weights is the same sum of outputs.
+    fn is_linear(&self) -> bool {
+        false
+    }
+
     /// Records the output from the input.
     fn forward(&self, node: &Node, emitter: &mut Emitter<'_>);
 
@@ -51,6 +57,28 @@ pub trait Layer: Debug + Send + Sync {
     /// Adds the gradient of the second input to what is there: the layer that follows the branching point has written its
     /// own share by then.
     fn backward_branch(&self, _node: &Node, _emitter: &mut Emitter<'_>) {}
+
+    /// Records R{z}, how the output before its activation moves along a direction of weight space, from how the input moves,
+    /// into `at.tangent.output.value`; the network applies the activation. A second term may be left in another buffer of
+    /// that size, which is returned and added later. As it stands it serves layers that are linear in their input and have no
+    /// parameters: it is their own forward pass.
+    fn forward_tangent(&self, at: &TangentNode<'_>, emitter: &mut Emitter<'_>) -> Option<BufferId> {
+        self.forward(&at.tangent, emitter);
+        None
+    }
+
+    /// Records the same of the backward pass (the R-operator, Pearlmutter 1994): how the gradients of the parameters move,
+    /// into the arena of gradients and (a second term) into `at.cross`; and, where the input moves, how the gradient of the
+    /// input moves, taken after the input's activation, into `at.tangent.input.grad`. A second term as above.
+    fn backward_tangent(&self, at: &TangentNode<'_>, emitter: &mut Emitter<'_>) -> Option<BufferId> {
+        self.backward(&at.tangent, emitter);
+        None
+    }
+
+    /// Adds the same of the second input.
+    fn backward_branch_tangent(&self, at: &TangentNode<'_>, emitter: &mut Emitter<'_>) {
+        self.backward_branch(&at.tangent, emitter);
+    }
 }
 
 /// A tensor between two layers.
@@ -71,7 +99,7 @@ pub struct Edge {
 }
 
 /// A layer at its place in a network.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Node {
     /// Place in the network, which scratch buffers are known by.
     pub index: usize,
@@ -85,6 +113,29 @@ pub struct Node {
     pub parameters: Vec<Tensor>,
     /// Its running tensors.
     pub running: Vec<Tensor>,
+}
+
+/// A layer at its place in the derivative of a pass along a direction: R{x} = d/dt x(w + t v) at t = 0.
+#[derive(Debug)]
+pub struct TangentNode<'a> {
+    /// Values and gradients of the pass at w. A gradient of its input is not wanted here; that of its output is the one before
+    /// the output's activation.
+    pub node: &'a Node,
+    /// The same place with tangents for values and gradients. No edge has an activation: whoever owns the tangents applies
+    /// the derivatives of activations to them. Where the input does not move (no trained tensor comes before it) it has no
+    /// gradient, and its value must not be read by layers with parameters.
+    pub tangent: Node,
+    /// The directions v, an arena like that of the weights.
+    pub directions: BufferId,
+    /// An arena like that of gradients, for second terms of R{dL/dw}: the two are added at the end. Zero where nobody writes.
+    pub cross: BufferId,
+}
+
+impl TangentNode<'_> {
+    /// Whether the input moves along the direction.
+    pub fn input_moves(&self) -> bool {
+        self.tangent.input.grad.is_some()
+    }
 }
 
 /// How a network runs.
@@ -230,6 +281,22 @@ impl Emitter<'_> {
         let buffer = *self.scratch.entry(key).or_insert_with(|| self.recording.buffer(key.1, bytes));
         self.recording.grow(buffer, bytes);
         buffer
+    }
+
+    /// Records with another arena of weights.
+    pub fn with_weights<T>(&mut self, weights: BufferId, record: impl FnOnce(&mut Self) -> T) -> T {
+        let own = std::mem::replace(&mut self.pass.weights, weights);
+        let result = record(self);
+        self.pass.weights = own;
+        result
+    }
+
+    /// Records with another arena of gradients.
+    pub fn with_grads<T>(&mut self, grads: BufferId, record: impl FnOnce(&mut Self) -> T) -> T {
+        let own = std::mem::replace(&mut self.arenas.grads, grads);
+        let result = record(self);
+        self.arenas.grads = own;
+        result
     }
 
     /// Invocations that share a sum of `terms`: a power of 2, each with at least `each` of them. One for families of software

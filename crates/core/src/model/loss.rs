@@ -20,16 +20,28 @@ pub(crate) struct LossBuffers {
 }
 
 pub(super) fn record(logits: &Edge, classes: usize, buffers: LossBuffers, e: &mut Emitter<'_>) {
-    let classes4 = padded(classes) / 4;
-    let p = Loss {
-        batch: e.sizes.batch as u32,
-        classes: classes as u32,
-        classes4: classes4 as u32,
-        stride: (e.sizes.batch * classes4 * 4) as u32,
-        outcome_offset: buffers.outcome_offset as u32,
-    };
+    let p = params(e, classes, buffers.outcome_offset);
     let overrides = [("EVAL", f64::from(u8::from(!e.pass.mode.differentiates())))];
     let grad = logits.grad.unwrap_or(e.arenas.unused);
     let buffers = [logits.value, buffers.labels, buffers.hyper, grad, buffers.outcome];
     e.dispatch(&shaders::SOFTMAX_CROSS_ENTROPY, &overrides, &p, &buffers, e.sizes.batch.div_ceil(64));
+}
+
+/// Records how the gradient of the logits moves as they move: both in the edge `tangent`.
+pub(super) fn record_tangent(logits: &Edge, tangent: &Edge, classes: usize, buffers: LossBuffers, e: &mut Emitter<'_>) {
+    let Some(grad) = tangent.grad else { return };
+    let p = params(e, classes, 0);
+    let buffers = [logits.value, buffers.labels, tangent.value, grad];
+    e.dispatch(&shaders::SOFTMAX_CROSS_ENTROPY_TANGENT, &[], &p, &buffers, e.sizes.batch.div_ceil(64));
+}
+
+fn params(e: &Emitter<'_>, classes: usize, outcome_offset: usize) -> Loss {
+    let classes4 = padded(classes) / 4;
+    Loss {
+        batch: e.sizes.batch as u32,
+        classes: classes as u32,
+        classes4: classes4 as u32,
+        stride: (e.sizes.batch * classes4 * 4) as u32,
+        outcome_offset: outcome_offset as u32,
+    }
 }

@@ -5,32 +5,38 @@ mod add;
 mod batch_norm;
 mod conv;
 mod dropout;
+mod first;
 mod flatten;
 mod group_norm;
 mod layer;
 mod list;
 mod loss;
+mod network;
+mod norm_tangent;
 mod pool;
 mod spec;
+mod tangent;
 mod tensor;
 
 pub use add::{Activate, Add};
 pub use batch_norm::BatchNorm;
 pub use conv::{Conv2d, Dense};
 pub use dropout::Dropout;
+pub(crate) use first::{First, Outputs};
 pub use flatten::Flatten;
 pub use group_norm::GroupNorm;
-pub use layer::{Arenas, Edge, Emitter, Layer, Mode, Node, Pass, Sizes};
+pub use layer::{Arenas, Edge, Emitter, Layer, Mode, Node, Pass, Sizes, TangentNode};
 pub(crate) use list::load as load_list;
 pub(crate) use loss::LossBuffers;
+pub(crate) use network::{Network, Room};
 pub use pool::{AvgPool, GlobalAvgPool, MaxPool};
 pub use spec::Style;
+pub use tangent::Product;
+pub(crate) use tangent::{TangentPass, Tangents};
 pub use tensor::{Init, Kind, Parameter, Tensor};
 
 use crate::data::Shape;
-use crate::gpu::{Dispatch, Family, Recording};
 use crate::{Error, Result};
-use std::collections::HashMap;
 use std::fmt;
 
 /// A network's description: named layers for inputs of one shape.
@@ -247,121 +253,6 @@ impl Model {
     /// Multiply-adds of one example's forward pass in the layer that has the most.
     pub fn heaviest_layer(&self) -> u64 {
         self.layers.iter().map(|place| place.layer.multiply_adds(place.input)).max().unwrap_or(0)
-    }
-
-    /// Declares the tensors between the layers, their gradients where it `trains` (or only measures them).
-    pub(crate) fn connect(&self, recording: &mut Recording, sizes: Sizes, trains: bool) -> Result<Network<'_>> {
-        if (self.output().channels, self.output().height * self.output().width) != (self.classes, 1) {
-            return Err(Error::input(format!(
-                "{} ends with {}, but the data has {} classes.",
-                self.name,
-                self.output(),
-                self.classes
-            )));
-        }
-        if self.parameters.is_empty() {
-            return Err(Error::input(format!("{} has no layer that can be trained.", self.name)));
-        }
-        if self.layers.last().is_some_and(|place| place.layer.activation().is_some()) {
-            return Err(Error::input(format!("{} ends with an activation; it must end with logits.", self.name)));
-        }
-        let edge = |recording: &mut Recording, shape: Shape, activation, by_data: bool| {
-            let mut edge = Edge {
-                shape,
-                value: recording.buffer("activations", 0),
-                saved: crate::gpu::BufferId::default(),
-                grad: None,
-                activation,
-                by_data,
-            };
-            let slots = if by_data { sizes.data_slots } else { sizes.lanes };
-            let bytes = (16 * slots * sizes.batch * edge.example4()) as u64;
-            recording.grow(edge.value, bytes);
-            edge.saved = edge.value;
-            if edge.activation.is_some_and(crate::config::Activation::saves_input) {
-                edge.saved = recording.buffer("pre-activation", bytes);
-            }
-            if trains && !by_data {
-                edge.grad = Some(recording.buffer("gradient", bytes));
-            }
-            edge
-        };
-        let mut input = edge(recording, self.input, None, true);
-        let mut nodes: Vec<(&dyn Layer, Node)> = Vec::new();
-        for (index, place) in self.layers.iter().enumerate() {
-            let output = edge(recording, place.output, place.layer.activation(), false);
-            nodes.push((
-                place.layer.as_ref(),
-                Node {
-                    index,
-                    input: input.clone(),
-                    branch: place.branch.map(|index| nodes[index].1.output.clone()),
-                    output: output.clone(),
-                    parameters: self.parameters[place.parameters.clone()].to_vec(),
-                    running: self.running[place.running.clone()].to_vec(),
-                },
-            ));
-            input = output;
-        }
-        Ok(Network { nodes, classes: self.classes, sizes, scratch: HashMap::new() })
-    }
-}
-
-/// A model with its buffers declared, ready to record passes.
-pub(crate) struct Network<'a> {
-    nodes: Vec<(&'a dyn Layer, Node)>,
-    classes: usize,
-    sizes: Sizes,
-    scratch: HashMap<(usize, &'static str), crate::gpu::BufferId>,
-}
-
-impl Network<'_> {
-    /// The network's input batch.
-    pub(crate) fn input(&self) -> &Edge {
-        &self.nodes[0].1.input
-    }
-
-    /// The last layer's output.
-    pub(crate) fn logits(&self) -> &Edge {
-        &self.nodes[self.nodes.len() - 1].1.output
-    }
-
-    /// Records a pass: forward, loss (where its buffers are given), and backward where the mode asks for gradients.
-    pub(crate) fn record(
-        &mut self,
-        recording: &mut Recording,
-        arenas: Arenas,
-        family: Family,
-        pass: Pass,
-        loss: impl Into<Option<LossBuffers>>,
-    ) -> Vec<Dispatch> {
-        let mut emitter = Emitter {
-            recording,
-            scratch: &mut self.scratch,
-            sizes: Sizes { batch: pass.batch, ..self.sizes },
-            arenas,
-            family,
-            pass,
-            dispatches: Vec::new(),
-        };
-        for (layer, node) in &self.nodes {
-            layer.forward(node, &mut emitter);
-        }
-        if let (Some((_, last)), Some(loss)) = (self.nodes.last(), loss.into()) {
-            loss::record(&last.output, self.classes, loss, &mut emitter);
-        }
-        if pass.mode.differentiates() {
-            for (index, (layer, node)) in self.nodes.iter().enumerate().rev() {
-                layer.backward(node, &mut emitter);
-                // The gradient of its input stands; layers that take it as a second input add theirs.
-                for (branching, other) in &self.nodes[index..] {
-                    if other.branch.as_ref().is_some_and(|branch| branch.value == node.input.value) {
-                        branching.backward_branch(other, &mut emitter);
-                    }
-                }
-            }
-        }
-        emitter.dispatches
     }
 }
 

@@ -1,10 +1,11 @@
 //! Max pool, average pool and global average pool.
 
-use super::layer::{Emitter, Layer, Node};
+use super::layer::{Edge, Emitter, Layer, Node, TangentNode};
 use super::tensor::padded;
 use crate::data::Shape;
-use lowland_shaders as shaders;
+use crate::gpu::BufferId;
 use lowland_shaders::params::Pool;
+use lowland_shaders::{self as shaders, Kernel};
 
 /// The maximum of each window, without padding.
 #[derive(Clone, Debug)]
@@ -39,12 +40,7 @@ impl Layer for MaxPool {
     }
 
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
-        let p = params(node, e, self.kernel, self.stride);
-        let shape = node.output.shape;
-        let runs = shape.height * shape.width.div_ceil(WINDOWS) * padded(shape.channels) / 4;
-        let groups = (e.sizes.batch * runs).div_ceil(64);
-        let overrides = [("KERNEL", self.kernel as f64)];
-        e.dispatch(&shaders::MAX_POOL_FORWARD, &overrides, &p, &[node.input.value, node.output.value], groups);
+        self.record_forward(&shaders::MAX_POOL_FORWARD, node, &[node.input.value, node.output.value], e);
     }
 
     fn backward(&self, node: &Node, e: &mut Emitter<'_>) {
@@ -65,6 +61,30 @@ impl Layer for MaxPool {
         let buffers = [node.input.value, dy, node.input.saved, dx];
         let groups = (e.sizes.batch * invocations).div_ceil(64);
         e.dispatch(kernel, &overrides, &p, &buffers, groups);
+    }
+
+    // Linear where the maxima are: they are those of the values, not of the tangents.
+
+    fn forward_tangent(&self, at: &TangentNode<'_>, e: &mut Emitter<'_>) -> Option<BufferId> {
+        let buffers = [at.node.input.value, at.tangent.input.value, at.tangent.output.value];
+        self.record_forward(&shaders::MAX_POOL_TANGENT, at.node, &buffers, e);
+        None
+    }
+
+    fn backward_tangent(&self, at: &TangentNode<'_>, e: &mut Emitter<'_>) -> Option<BufferId> {
+        let input = Edge { value: at.node.input.value, ..at.tangent.input.clone() };
+        self.backward(&Node { input, ..at.tangent.clone() }, e);
+        None
+    }
+}
+
+impl MaxPool {
+    fn record_forward(&self, kernel: &'static Kernel, node: &Node, buffers: &[BufferId], e: &mut Emitter<'_>) {
+        let p = params(node, e, self.kernel, self.stride);
+        let shape = node.output.shape;
+        let runs = shape.height * shape.width.div_ceil(WINDOWS) * padded(shape.channels) / 4;
+        let groups = (e.sizes.batch * runs).div_ceil(64);
+        e.dispatch(kernel, &[("KERNEL", self.kernel as f64)], &p, buffers, groups);
     }
 }
 

@@ -6,7 +6,7 @@ use super::{CLOCK_BYTES, DataBuffers, DeviceData, RECORD_BYTES, RING, View, disp
 use crate::Result;
 use crate::config::Augment;
 use crate::gpu::{BufferId, Dispatch, Family, Recording};
-use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Sizes};
+use crate::model::{Arenas, LossBuffers, Mode, Model, Pass, Room, Sizes};
 use lowland_shaders::params::AddGradients;
 use lowland_shaders::{ADD_GRADIENTS, LOG};
 
@@ -37,6 +37,9 @@ pub(crate) struct GradientPlan {
 }
 
 impl GradientPlan {
+    /// Segments of a plan.
+    pub(crate) const SEGMENTS: usize = 2;
+
     /// Lanes whose batches of `batch` examples lie one after the other in `view`: step t of the clock is the batches
     /// `t * lanes .. (t + 1) * lanes`. Examples beyond the view count for nothing.
     pub(crate) fn new(
@@ -69,7 +72,7 @@ impl GradientPlan {
         let data_buffers = data.declare(r);
 
         let sizes = Sizes { batch, lanes, data_slots: lanes, parameters, running: running_floats };
-        let mut network = model.connect(r, sizes, true)?;
+        let mut network = model.connect(r, sizes, Room::Gradients)?;
         // One gather fills the slots of all lanes: they lie one after the other.
         let to = [clock, network.input().value, labels];
         let all = batch * lanes;

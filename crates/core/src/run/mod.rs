@@ -9,4 +9,4 @@ pub use checkpoint::{CHECKPOINT_KEY, Checkpoint};
 pub(crate) use folder::create_folder;
 pub use folder::{RunFolder, write_atomically};
 pub(crate) use session::{Outline, is_complete, outline};
-pub use session::{Progress, Session};
+pub use session::{Progress, STEP_KEY, Session};

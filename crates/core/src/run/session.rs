@@ -7,11 +7,13 @@ use crate::config::{Config, LaneConfig};
 use crate::data::Dataset;
 use crate::gpu::Gpu;
 use crate::model::Model;
-use crate::train::{Evaluation, Event, LaneState, Setup, Snapshot, StepMetrics, Trainer, read_tensors, write_tensors};
+use crate::train::{
+    Evaluation, Event, Lane, LaneState, Setup, Snapshot, StepMetrics, Trainer, read_tensors, write_tensors,
+};
 use crate::{Error, Result};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use web_time::Duration;
 
 /// A run in progress.
@@ -49,9 +51,11 @@ pub enum Progress {
     PartDone,
 }
 
-const METRICS: &str = "optimizer,seed,step,epoch,loss,sam_loss,accuracy,grad_norm,lr,rho";
+const METRICS: &str = "optimizer,seed,step,epoch,loss,sam_loss,accuracy,grad_norm,lr,rho,second_order_cosine";
 const EVALS: &str = "optimizer,seed,step,epoch,split,loss,accuracy,top5";
 const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The key of the step in the metadata of weights that were kept on the way.
+pub const STEP_KEY: &str = "lowland_step";
 /// A copy of the file that `--init` named: a run that goes on does not depend on files elsewhere.
 const INIT: &str = "init.safetensors";
 
@@ -193,6 +197,10 @@ impl Session {
                 Trainer::new(gpu, &self.model, &self.data, setup.clone(), start.as_ref()).await?
             }
         };
+        if let Err(error) = self.keep_start(gpu, &trainer).await {
+            self.trainer = Some(trainer);
+            return Err(error);
+        }
         let events = trainer.tick(gpu, budget);
         let finished = trainer.is_finished();
         self.trainer = (!finished).then_some(trainer);
@@ -229,9 +237,10 @@ impl Session {
     fn handle(&mut self, event: Event, progress: &mut Vec<Progress>) -> Result<()> {
         match event {
             Event::Step(m) => {
-                let sam_loss = m.sam_loss.map(number).unwrap_or_default();
+                let optional = |value: Option<f32>| value.map(number).unwrap_or_default();
+                let (sam_loss, cosine) = (optional(m.sam_loss), optional(m.second_order_cosine));
                 let row = format!(
-                    "{},{},{sam_loss},{},{},{},{}",
+                    "{},{},{sam_loss},{},{},{},{},{cosine}",
                     self.row_start(m.lane, m.step),
                     number(m.loss),
                     number(m.accuracy),
@@ -294,6 +303,9 @@ impl Session {
         let setup = &self.parts[self.part];
         let mut place =
             Place { part: self.part, step: snapshot.step, metrics_bytes, eval_bytes, notes: self.notes.clone() };
+        if setup.keeps(snapshot.step) || (setup.keep_every.is_some() && snapshot.step == setup.steps) {
+            self.keep(setup, &snapshot)?;
+        }
         let mut snapshot = Some(snapshot);
         if place.step == setup.steps {
             if let Some(last) = snapshot.take() {
@@ -307,7 +319,38 @@ impl Session {
         Ok(())
     }
 
+    /// Keeps the weights that a part begins with, unless they are there.
+    async fn keep_start(&self, gpu: &Gpu, trainer: &Trainer) -> Result<()> {
+        let setup = &self.parts[self.part];
+        let start = |lane: &Lane| self.folder.kept_weights(&lane.label, lane.seed, 0, setup.steps);
+        if !setup.keeps(0) || trainer.submitted() > 0 || setup.lanes.iter().all(|lane| start(lane).exists()) {
+            return Ok(());
+        }
+        self.keep(setup, &trainer.snapshot(gpu).await?)
+    }
+
+    /// Keeps the weights of all lanes beside those of other steps.
+    fn keep(&self, setup: &Setup, snapshot: &Snapshot) -> Result<()> {
+        let path = self.folder.file("path");
+        std::fs::create_dir_all(&path).map_err(|e| Error::io(&path, e, super::table::ADVICE))?;
+        let file = |lane: &Lane| self.folder.kept_weights(&lane.label, lane.seed, snapshot.step, setup.steps);
+        let step = HashMap::from([(STEP_KEY.to_owned(), snapshot.step.to_string())]);
+        self.write_weights(setup, snapshot, file, &step)
+    }
+
     fn write_final_weights(&self, setup: &Setup, snapshot: &Snapshot) -> Result<()> {
+        let file = |lane: &Lane| self.folder.final_weights(&lane.label, lane.seed);
+        self.write_weights(setup, snapshot, file, &HashMap::new())
+    }
+
+    /// Writes the weights of each lane to its `file`, with the configuration and `more` in the header.
+    fn write_weights(
+        &self,
+        setup: &Setup,
+        snapshot: &Snapshot,
+        file: impl Fn(&Lane) -> PathBuf,
+        more: &HashMap<String, String>,
+    ) -> Result<()> {
         let groups = (setup.batch / setup.m) as u64;
         for (lane, state) in setup.lanes.iter().zip(&snapshot.lanes) {
             let of_lane = self.lanes.iter().find(|l| l.label == lane.label).map_or(&self.config, |l| &l.config);
@@ -321,10 +364,10 @@ impl Session {
             };
             let scaling = serde_json::to_string(&self.data.scaling)
                 .map_err(|e| Error::run(format!("the scaling could not be written: {e}.")))?;
-            let metadata =
-                HashMap::from([("lowland".to_owned(), config.to_header()), ("lowland_scaling".to_owned(), scaling)]);
+            let mut metadata = more.clone();
+            metadata.extend([("lowland".to_owned(), config.to_header()), ("lowland_scaling".to_owned(), scaling)]);
             let bytes = write_tensors(&self.model, state, snapshot.step * groups, metadata)?;
-            write_atomically(&self.folder.final_weights(&lane.label, lane.seed), &bytes)?;
+            write_atomically(&file(lane), &bytes)?;
         }
         Ok(())
     }

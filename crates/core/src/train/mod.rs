@@ -15,12 +15,13 @@ mod trainer;
 mod work;
 
 pub use crate::plan::Lane;
-pub use evaluate::Evaluator;
+pub use evaluate::{Evaluator, initial_weights};
 pub use event::{Evaluation, Event, Part, StepMetrics, Trouble};
+pub(crate) use history::principal_factors;
 pub use history::{Axes, Coordinates, Entry, History, Place, Principal};
 pub use profile::Timing;
 pub use slot::Slot;
-pub use state::{LaneState, Snapshot, read_metadata, read_tensors, write_tensors};
+pub use state::{LaneState, Snapshot, read_metadata, read_tensors, write_direction, write_tensors};
 pub(crate) use state::{entries, read_lane, serialize};
 pub use trainer::{Setup, Trainer};
 pub(crate) use work::{Record, ring_ranges};

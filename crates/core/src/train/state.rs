@@ -113,6 +113,18 @@ pub fn write_tensors(
     serialize(&entries(model, &weights_only, batches, ""), metadata)
 }
 
+/// A direction in the arenas' layout as a safetensors file with the parameters' names and shapes, and nothing else.
+///
+/// # Errors
+/// [`Error::Run`] where the tensors do not make a file.
+pub fn write_direction(model: &Model, direction: &[f32], metadata: HashMap<String, String>) -> Result<Vec<u8>> {
+    let entry = |tensor: &Tensor| {
+        let bytes = bytemuck::cast_slice(&tensor.unpack(direction)).to_vec();
+        (tensor.name.clone(), Dtype::F32, tensor.kind.shape(), bytes)
+    };
+    serialize(&model.parameters().iter().map(entry).collect::<Vec<_>>(), metadata)
+}
+
 /// The header's metadata of a safetensors file.
 ///
 /// # Errors

@@ -1,11 +1,11 @@
 //! The path of a training: all lanes' weights at some steps, kept on the device within a bound of bytes.
 
 mod coordinates;
-mod eigen;
 mod principal;
 
 pub use coordinates::{Axes, Coordinates, Place};
 pub use principal::Principal;
+pub(crate) use principal::principal_factors;
 
 use super::slot::Slot;
 use super::trainer::Trainer;

@@ -5,7 +5,7 @@ const SWEEPS: usize = 64;
 
 /// The eigenvalues of the symmetric `n` x `n` matrix, largest first, each with its unit eigenvector: cyclic Jacobi rotations
 /// (Golub and Van Loan, Matrix Computations, 8.5).
-pub(super) fn eigen(mut matrix: Vec<f64>, n: usize) -> Vec<(f64, Vec<f64>)> {
+pub(crate) fn eigen(mut matrix: Vec<f64>, n: usize) -> Vec<(f64, Vec<f64>)> {
     let mut vectors = vec![0.0; n * n];
     (0..n).for_each(|i| vectors[i * n + i] = 1.0);
     let total = matrix.iter().map(|v| v * v).sum::<f64>();

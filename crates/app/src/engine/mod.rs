@@ -10,6 +10,7 @@ mod pace;
 mod past;
 mod picture;
 mod record;
+mod rescale;
 mod slow;
 mod tick;
 mod weights;
@@ -23,6 +24,7 @@ pub use map::{Cell, RhoMap, SIDE};
 pub use past::Past;
 pub use picture::{FORMAT, Picture};
 pub use record::of_lane;
+pub use rescale::{FACTORS, Rescale};
 pub use slow::{Numbers, PARTS, Slow, place};
 
 use crate::settings::{self, Change};
@@ -85,8 +87,8 @@ pub struct Engine {
 /// A duel in preparation; the one before rests meanwhile.
 #[derive(Debug)]
 enum Next {
-    /// Its start has to come back from the device first.
-    Snapshot(Start),
+    /// Its start has to come back from the device first; a side of it may be rescaled then.
+    Snapshot(Start, Option<Rescale>),
     /// It is being built.
     Build { job: Job<Result<Duel>>, change: Change, start: Start },
 }
@@ -317,10 +319,10 @@ impl Engine {
         };
         match (change, &mut self.duel) {
             (Change::Restart, _) | (_, None) => self.build(start, Change::Restart, None),
-            (Change::Rebuild, Some(_)) => self.next = Some(Next::Snapshot(start)),
+            (Change::Rebuild, Some(_)) => self.next = Some(Next::Snapshot(start, None)),
             (Change::Live, Some(duel)) => match duel.retune(&start.config) {
                 Ok(true) => {}
-                Ok(false) => self.next = Some(Next::Snapshot(start)),
+                Ok(false) => self.next = Some(Next::Snapshot(start, None)),
                 Err(error) => self.refuse(state, &error),
             },
         }

@@ -56,7 +56,7 @@ impl Engine {
         self.pace.look(before, state.playing && !rests);
         // At rest the host has what is on screen: to save it, and for planes around it.
         let resting = !state.playing && !known;
-        let fetch = self.wanted || resting || self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
+        let fetch = self.wanted || resting || self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(..)));
         match duel.tick(steps, budget, fetch) {
             Ok(events) => {
                 // A step that did not fit into this frame is done in one of the next.
@@ -173,11 +173,14 @@ impl Engine {
     /// Moves the duel in preparation on.
     fn prepare(&mut self, state: &mut State) {
         match self.next.take() {
-            Some(Next::Snapshot(start)) => {
+            Some(Next::Snapshot(start, rescale)) => {
                 let wanted = self.duel.as_ref().filter(|duel| !duel.awaits_double()).map(Duel::submitted);
                 match self.snapshot.clone().filter(|snapshot| Some(snapshot.step) == wanted) {
-                    Some(snapshot) => self.build(start, Change::Rebuild, Some(snapshot)),
-                    None => self.next = Some(Next::Snapshot(start)),
+                    Some(snapshot) => match self.rescaled(snapshot, rescale) {
+                        Ok(snapshot) => self.build(start, Change::Rebuild, Some(snapshot)),
+                        Err(error) => state.warn(error.to_string()),
+                    },
+                    None => self.next = Some(Next::Snapshot(start, rescale)),
                 }
             }
             Some(Next::Build { mut job, change, start }) => match job.poll() {

@@ -10,24 +10,18 @@ use wasm_bindgen_futures::JsFuture;
 
 /// Pipelines that were compiled: the browser's cache holds them as long as somebody does.
 pub(super) struct Ahead {
-    _pipelines: Vec<JsValue>,
+    _pipelines: Option<JsValue>,
 }
 
 /// Compiles the kernels of `dispatches` that are not compiled yet. What fails here fails again, with its message, when wgpu
 /// makes the pipeline.
 pub(super) async fn compile(gpu: &Gpu, dispatches: impl Iterator<Item = &Dispatch>) -> Ahead {
-    let mut answers = Vec::new();
-    if let Some(device) = gpu.device.as_webgpu() {
-        let missing = gpu.pipelines.missing(dispatches);
-        // All at once: whoever looks once a frame finds them done, and not one of them a frame.
-        let asked = missing.into_iter().filter_map(|dispatch| ask(device.as_ref(), dispatch).ok());
-        answers = asked.map(JsFuture::from).collect();
-    }
-    let mut pipelines = Vec::new();
-    for answer in answers {
-        pipelines.extend(answer.await);
-    }
-    Ahead { _pipelines: pipelines }
+    let Some(device) = gpu.device.as_webgpu() else { return Ahead { _pipelines: None } };
+    let missing = gpu.pipelines.missing(dispatches);
+    let answers: Array = missing.into_iter().filter_map(|dispatch| ask(device.as_ref(), dispatch).ok()).collect();
+    // One answer for all: whoever looks once a frame would find one of them a frame.
+    let pipelines = JsFuture::from(Promise::all_settled(&answers)).await;
+    Ahead { _pipelines: pipelines.ok() }
 }
 
 /// Asks for the pipeline of `dispatch`, described as wgpu does it.

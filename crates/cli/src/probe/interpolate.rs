@@ -11,7 +11,12 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 pub fn interpolate(args: &InterpolateArgs, matches: &ArgMatches) -> Result<ExitCode> {
-    let line = Interpolation { from: args.from.unwrap_or(-1.0), to: args.to.unwrap_or(2.0), points: args.points, statistics: statistics(args.bn) };
+    let line = Interpolation {
+        from: args.from.unwrap_or(-1.0),
+        to: args.to.unwrap_or(2.0),
+        points: args.points,
+        statistics: statistics(args.bn),
+    };
     line.check()?;
     let [a, b] = args.files.as_slice() else {
         return Err(count("interpolate takes two checkpoints, A and B", &args.files).into());

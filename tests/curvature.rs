@@ -8,6 +8,7 @@ use lowland::model::{Model, Style};
 use lowland::probe::{Curvature, Examples, Product, Subject};
 use lowland::rng::{Rng, Stream};
 use lowland::train::LaneState;
+use lowland_reference::batch_norm::Statistics;
 use lowland_reference::conv::Conv;
 use lowland_reference::network::{Layer, Mode};
 use lowland_reference::pool::{AvgPool, MaxPool};
@@ -92,8 +93,12 @@ impl Case {
         let floats = self.model.parameter_floats();
         let parameters = self.tensors(&self.states[lane].weights);
         let direction = self.tensors(&self.directions[lane * floats..(lane + 1) * floats]);
-        // Norms have tests of their own.
-        let mode = Mode::Inference(&[]);
+        let running: Vec<Tensor> = self.model.running().iter().map(|tensor| {
+            Tensor::from_f32(&tensor.kind.shape(), &tensor.unpack(&self.states[lane].running))
+        }).collect();
+        let statistics = |pair: &[Tensor]| Statistics { mean: pair[0].data.clone(), variance: pair[1].data.clone() };
+        let running: Vec<Statistics> = running.chunks(2).map(statistics).collect();
+        let mode = Mode::Inference(&running);
         let found = match product {
             Product::Hessian => self.network.hessian_vector(&parameters, &direction, &self.x, &self.labels, mode, 0.0),
             Product::GaussNewton => self.network.gauss_newton_vector(&parameters, &direction, &self.x, mode),
@@ -119,6 +124,47 @@ impl Case {
             }
         }
     }
+}
+
+/// Batch norm by its running statistics, of dense layers and of convolutions; the first layer of another is a norm, whose input
+/// does not move.
+fn normed() -> [Case; 3] {
+    let style = |activation| Style { norm: Some(Norm::Batch), ..style(activation) };
+    let model = Model::parse("mlp:9,6", POINTS, CLASSES, style(Activation::Silu)).unwrap();
+    let network = Network::mlp(2, &[9, 6], CLASSES, twin(Activation::Silu), true);
+    let mlp = Case::new("an mlp with batch norm", model, network, POINTS, 23);
+    let model = Model::parse("cnn:5,8", IMAGES, CLASSES, style(Activation::Relu)).unwrap();
+    let network = Network::cnn(3, &[5, 8], CLASSES, twin(Activation::Relu), true);
+    let cnn = Case::new("a cnn with batch norm", model, network, IMAGES, 7);
+    let text = json!({"layers": [
+        {"type": "batch_norm"},
+        {"type": "conv", "outputs": 6, "kernel": 3, "padding": 1},
+        {"type": "group_norm", "groups": 2},
+        {"type": "activation", "function": "gelu"},
+        {"type": "conv", "outputs": 6, "kernel": 3, "padding": 1},
+        {"type": "batch_norm"},
+        {"type": "add", "from": "layers.3"},
+        {"type": "flatten"},
+        {"type": "dense", "outputs": "classes"},
+    ]});
+    let model = Model::parse(&text.to_string(), IMAGES, CLASSES, style(Activation::Relu)).unwrap();
+    let name = |index: usize| format!("layers.{index}");
+    let conv = |index, inputs| {
+        let conv = Conv { stride: 1, padding: 1 };
+        Layer::Conv { name: name(index), inputs, outputs: 6, kernel: 3, conv, bias: true }
+    };
+    let layers = vec![
+        Layer::BatchNorm { name: name(0), channels: 3 },
+        conv(1, 3),
+        Layer::GroupNorm { name: name(2), channels: 6, groups: 2 },
+        Layer::Activation(twin(Activation::Gelu)),
+        conv(4, 6),
+        Layer::BatchNorm { name: name(5), channels: 6 },
+        Layer::Add { from: 3 },
+        Layer::Flatten,
+        Layer::Dense { name: name(8), inputs: 180, outputs: CLASSES },
+    ];
+    [mlp, cnn, Case::new("a list with norms", model, Network { layers }, IMAGES, 5)]
 }
 
 fn style(activation: Activation) -> Style {
@@ -200,6 +246,7 @@ fn products_of_whole_networks_are_those_of_their_twins() {
         cases.push(mlp(activation, 23));
     }
     cases.extend([cnn(Activation::Relu), cnn(Activation::Tanh), list()]);
+    cases.extend(normed());
     for family in FAMILIES {
         let Some(gpu) = gpu(family) else { return };
         for case in cases.iter().filter(|case| family == Family::Register || !case.name.starts_with("mlp")) {

@@ -85,6 +85,7 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
         "lanczos",
         &["lanczos_dots", "lanczos_coefficients", "lanczos_subtract", "lanczos_extend", "lanczos_ritz"],
     ),
+    ("points of an ascent", &["climb"]),
     ("means of a sweep", &["sweep_means"]),
     ("painted field", &["paint_field"]),
     ("refined heights", &["refine_heights"]),

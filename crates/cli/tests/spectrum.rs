@@ -84,7 +84,8 @@ fn a_spectrum_has_tables_and_pictures() {
     let args = [&["probe", "spectrum", SGD, SAM, "--json", "--out", "s"], &size[..]].concat();
     let told = document(&ok(dir, &args));
     for one in told.as_array().unwrap() {
-        let numbers = |list: &Value| -> Vec<f64> { list.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect() };
+        let numbers =
+            |list: &Value| -> Vec<f64> { list.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect() };
         let grid = numbers(&one["grid"]);
         assert!(grid.len() == 301 && one["sigma"].as_f64().unwrap() > 0.0);
         for matrix in ["hessian", "ggn"] {
@@ -96,7 +97,9 @@ fn a_spectrum_has_tables_and_pictures() {
     assert_eq!(Csv::read(&dir.join("s/spectrum-final-sgd-0.csv")).rows.len(), 301);
     let svg = std::fs::read_to_string(dir.join("s/spectrum-final-sam-0.svg")).unwrap();
     assert!(svg.starts_with("<svg ") && svg.contains("Gauss-Newton"));
-    for (args, words) in [(vec!["--probes", "0"], "probes"), (vec!["--sigma", "0"], "sigma"), (vec!["--points", "1"], "points")] {
+    for (args, words) in
+        [(vec!["--probes", "0"], "probes"), (vec!["--sigma", "0"], "sigma"), (vec!["--points", "1"], "points")]
+    {
         refused(dir, &[&["probe", "spectrum", SGD], &args[..]].concat(), &[words]);
     }
 }
@@ -135,9 +138,11 @@ fn a_run_records_its_curvature_and_goes_on_with_it() {
     let weights = ["whole", "plain"].map(|out| floats(&Tensors::read(&dir.join(out).join(file)), "layers.0.weight"));
     assert_eq!(weights[0], weights[1]);
     let last = csv.rows.iter().rfind(|row| row[0] == "sam" && row[1] == "1").unwrap();
-    let told = document(&ok(dir, &["probe", "hessian", "whole/final-sam-1.safetensors", "--trace-probes", "0", "--json"]));
+    let told =
+        document(&ok(dir, &["probe", "hessian", "whole/final-sam-1.safetensors", "--trace-probes", "0", "--json"]));
     for (name, place) in [("lambda_1", 0), ("lambda_5", 4)] {
-        let (found, wanted) = (last[column(name)].parse::<f64>().unwrap(), told["eigenvalues"][place].as_f64().unwrap());
+        let (found, wanted) =
+            (last[column(name)].parse::<f64>().unwrap(), told["eigenvalues"][place].as_f64().unwrap());
         assert!((found / wanted - 1.0).abs() < 0.01, "{name}: {found} is {wanted}");
     }
     // A run that stopped after the checkpoint of step 30 goes on to the same tables.

@@ -174,7 +174,13 @@ impl Curvature {
             for (row, step) in steps.iter().enumerate() {
                 let area = [left + (width + gap) * column as f64, top + (height + gap) * row as f64, width, height];
                 let frame = Frame { x: (low, high), y, area, size };
-                svg.push_str(&self.panel(&frame, label, *step, densities.get(step).map_or(&[], Vec::as_slice), column == 0));
+                svg.push_str(&self.panel(
+                    &frame,
+                    label,
+                    *step,
+                    densities.get(step).map_or(&[], Vec::as_slice),
+                    column == 0,
+                ));
                 if row + 1 == steps.len() {
                     svg.push_str(&frame.x_axis("eigenvalue"));
                 }

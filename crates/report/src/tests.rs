@@ -405,7 +405,8 @@ fn spectra(dir: &std::path::Path) {
             writeln!(rows, "{lane},{seed},{step},0,200,0.5,1,{first},{},-0.2,30,2,38,{sam_edge}", first / 4.0).unwrap();
             for i in 0..50 {
                 let x = -1.0 + 0.5 * f64::from(i);
-                writeln!(places, "{lane},{seed},{step},{x},{:e}", (-x * x).exp() + 1e-4 * (-(x - first).powi(2)).exp()).unwrap();
+                writeln!(places, "{lane},{seed},{step},{x},{:e}", (-x * x).exp() + 1e-4 * (-(x - first).powi(2)).exp())
+                    .unwrap();
             }
         }
     }

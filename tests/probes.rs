@@ -60,6 +60,7 @@ fn sharpness_is_that_of_pytorch() {
                     p: number("p"),
                     ascent_steps: number("ascent_steps") as u32,
                     m: Some(number("m") as usize).filter(|m| *m > 0),
+                    ..Default::default()
                 };
                 let subject = subject(gpu, &model, &data);
                 let found = pollster::block_on(options.measure(&subject, &state, &mut silent)).unwrap();
@@ -201,7 +202,8 @@ fn a_surface_by_the_linearity_of_the_first_layer_is_the_same_surface() {
             (parse("cnn:5,6", Activation::Relu), 40, false),
         ];
         for (model, examples, linear) in &cases {
-            let time = pollster::block_on(SurfaceBench { examples: *examples, grid: 5, repeat: 1 }.run(gpu, model));
+            let time =
+                pollster::block_on(SurfaceBench { examples: *examples, grid: 5, repeat: 1 }.run(gpu, model, || None));
             let time = time.unwrap();
             let what = format!("{} on {family:?}: {time:?}", model.name());
             assert_eq!(time.linear, *linear, "{what}");
@@ -216,7 +218,8 @@ fn outputs_that_have_no_room_at_once_are_computed_in_turn() {
     // 4096 outputs of 250 examples under three sources take 12 MB; there is room for five such batches.
     let inputs = Shape { channels: 20, height: 1, width: 1 };
     let model = Model::parse("mlp:4096", inputs, 2, style(Activation::Relu)).unwrap();
-    let time = pollster::block_on(SurfaceBench { examples: 1300, grid: 3, repeat: 1 }.run(gpu, &model)).unwrap();
+    let time =
+        pollster::block_on(SurfaceBench { examples: 1300, grid: 3, repeat: 1 }.run(gpu, &model, || None)).unwrap();
     assert!(time.linear && time.difference <= 2e-6, "{time:?}");
 }
 
@@ -231,7 +234,9 @@ fn a_valley_is_what_a_line_measures() {
     let to = pollster::block_on(to).unwrap();
     let line = Interpolation { from: -2.0, to: 2.0, points: 9, statistics: Statistics::Recompute };
     let line = pollster::block_on(line.measure(&subject, &state, &other, &mut silent)).unwrap();
-    assert!(to.rows.iter().zip(&line.rows).all(|(a, b)| (a.alpha, a.loss, a.test_loss) == (b.alpha, b.loss, b.test_loss)));
+    assert!(
+        to.rows.iter().zip(&line.rows).all(|(a, b)| (a.alpha, a.loss, a.test_loss) == (b.alpha, b.loss, b.test_loss))
+    );
     let long: f64 = state.weights.iter().map(|w| f64::from(0.5 * w).powi(2)).sum::<f64>().sqrt();
     near("its direction", to.direction_norm, long, 1e-6);
     let flat = if to.rows[8].loss <= to.rows[0].loss { Side::Forward } else { Side::Backward };
@@ -279,7 +284,7 @@ fn a_filter_normalised_surface_does_not_see_a_rescaled_network() {
         assert_eq!(one.unit, if sees { "weights" } else { "layer" });
     }
     // Sharpness does see it, too.
-    let options = SharpnessOptions { rho: 0.05, p: 2.0, ascent_steps: 1, m: None };
+    let options = SharpnessOptions::default();
     let [one, other] = [&state, &scaled].map(|state| {
         let subject = subject(gpu, &model, &data);
         pollster::block_on(options.measure(&subject, state, &mut silent)).unwrap().sharpness

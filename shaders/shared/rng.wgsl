@@ -3,6 +3,7 @@ const STREAM_INIT = 1u;
 const STREAM_ORDER = 2u;
 const STREAM_DROPOUT = 5u;
 const STREAM_AUGMENT = 6u;
+const STREAM_PERTURBATION = 24u;
 
 fn rotate(x: u32, bits: u32) -> u32 { return (x << bits) | (x >> (32u - bits)); }
 

@@ -1,5 +1,6 @@
 //! `lowland probe KIND FILE...`.
 
+mod bound;
 mod files;
 mod hessian;
 mod interpolate;
@@ -31,6 +32,7 @@ pub fn probe(args: ProbeArgs, matches: &ArgMatches) -> Result<ExitCode> {
         ProbeKind::Interpolate(args) => interpolate::interpolate(&args, matches),
         ProbeKind::Surface(args) => surface::surface(&args, matches),
         ProbeKind::Sharpness(args) => sharpness::sharpness(&args, matches),
+        ProbeKind::Bound(args) => bound::bound(&args, matches),
         ProbeKind::Hessian(args) => hessian::hessian(&args, matches),
         ProbeKind::Spectrum(args) => spectrum::spectrum(&args, matches),
     }

@@ -16,7 +16,8 @@ fn document(text: &str) -> Value {
 
 /// SGD and SAM side by side, with weights that are kept on the way.
 fn trained(dir: &Path) {
-    let args = ["compare", "--model", "mlp:6", "--steps", "24", "--keep-every", "8", "--lr", "0.2", "--quiet", "--out", "a"];
+    let args =
+        ["compare", "--model", "mlp:6", "--steps", "24", "--keep-every", "8", "--lr", "0.2", "--quiet", "--out", "a"];
     ok(dir, &args);
 }
 
@@ -43,7 +44,10 @@ fn weights_on_the_way_make_a_plane() {
     assert!(sgd.tensors == sam.tensors && sgd.tensors != end.tensors);
 
     let eval = document(&ok(dir, &["eval", SAM, SGD, "--split", "train", "--json"]));
-    let both = ok(dir, &["probe", "surface", "a", "--directions", "pca", "--grid", "4", "--pixels", "96", "--json", "--out", "p"]);
+    let both = ok(
+        dir,
+        &["probe", "surface", "a", "--directions", "pca", "--grid", "4", "--pixels", "96", "--json", "--out", "p"],
+    );
     let both = document(&both);
     for (surface, eval) in both.as_array().unwrap().iter().zip(eval.as_array().unwrap()) {
         assert_eq!((&surface["directions"], &surface["unit"]), (&"pca".into(), &"weights".into()));
@@ -127,7 +131,11 @@ fn a_curve_and_a_valley() {
     let curved = document(&ok(dir, &[&line[..], &["--path", "curved"]].concat()));
     assert_eq!((&straight["path"], &curved["path"]), (&"straight".into(), &"curved".into()));
     let loss = |line: &Value, i: usize| line["rows"][i]["loss"].as_f64().unwrap();
-    assert_eq!((loss(&straight, 2), loss(&straight, 4)), (loss(&curved, 2), loss(&curved, 4)), "both ends are the same");
+    assert_eq!(
+        (loss(&straight, 2), loss(&straight, 4)),
+        (loss(&curved, 2), loss(&curved, 4)),
+        "both ends are the same"
+    );
     assert!(loss(&straight, 3) != loss(&curved, 3) && straight["barrier"]["test_loss"].as_f64().unwrap() >= 0.0);
 
     let args = ["probe", "interpolate", SGD, SAM, "--one-sided", "--points", "11", "--json", "--out", "v"];
@@ -193,7 +201,8 @@ fn bad_input() {
         }
     }
     broken.write(&dir.join("broken.safetensors"));
-    let args = ["probe", "surface", "broken.safetensors", "--directions-norm", "layer", "--grid", "3", "--pixels", "96"];
+    let args =
+        ["probe", "surface", "broken.safetensors", "--directions-norm", "layer", "--grid", "3", "--pixels", "96"];
     let text = ok(dir, &[&args[..], &["--out", "b"]].concat());
     assert!(text.contains("not finite at 9 of 9"), "{text}");
     for file in ["surface.svg", "surface-heat.svg", "surface-3d.svg"] {

@@ -21,6 +21,8 @@ pub enum Stream {
     Augment = 6,
     /// Directions of a loss surface; the index counts tensors and elements.
     Directions = 16,
+    /// Perturbations of whole sets of weights; the index is a parameter's place in PyTorch's order.
+    Perturbation = 24,
     /// Vectors that the curvature is looked at along; the index counts parameters.
     Probes = 17,
 }
@@ -126,6 +128,20 @@ pub fn dropout_bits(seed: u32, layer: u32, step: u32, element: u32) -> u32 {
 /// are for: 0 the crop (column, row), 1 the centre of the cutout (column, row), 2 the flip (the first bit).
 pub fn augment_bits(seed: u32, draw: u32, step: u32, position: u32) -> [u32; 2] {
     threefry([seed, Stream::Augment as u32 | draw << 8], [step, position])
+}
+
+/// The standard normal number of the parameter at `place` in the draw `which` of `seed`, as `shaders/shared/noise.wgsl` has it
+/// (Box and Muller 1958), in f64.
+pub fn gaussian(seed: u32, which: u32, place: u32) -> f64 {
+    let [x, y] = threefry([seed, Stream::Perturbation as u32], [place, which]);
+    let unit = |bits: u32| f64::from(bits >> 8) / 16_777_216.0;
+    (-2.0 * (1.0 - unit(x)).ln()).sqrt() * (std::f64::consts::TAU * unit(y)).cos()
+}
+
+/// The number in [-1, 1) of the parameter at `place` in the draw `which` of `seed`, as `shaders/probe/box_step.wgsl` has it.
+pub fn symmetric(seed: u32, which: u32, place: u32) -> f64 {
+    let [x, _] = threefry([seed, Stream::Perturbation as u32], [place, which]);
+    f64::from(x >> 8) / 8_388_608.0 - 1.0
 }
 
 /// Uniform in 0..n for n up to 65,536, from the upper 16 of 32 random bits; the bias is below n / 65,536.

@@ -14,6 +14,7 @@ pub mod ascent;
 pub mod augment;
 pub mod batch_norm;
 pub mod conv;
+pub mod curvature;
 pub mod dense;
 pub mod group_norm;
 pub mod height_field;
@@ -24,11 +25,12 @@ pub mod network;
 pub mod optim;
 pub mod pool;
 pub mod probe;
+pub mod sharpness;
 mod tensor;
 #[cfg(test)]
 mod testing;
 pub mod train;
 
 pub use activation::Activation;
-pub use network::Network;
+pub use network::{Mode, Network};
 pub use tensor::Tensor;

@@ -71,14 +71,16 @@ pub fn spectrum_svg(title: &str, grid: &[f64], lines: &[SpectrumLine<'_>], floor
         );
         at += 320.0;
     }
-    let ends: Vec<String> =
-        lines.iter().map(|line| format!("{} up to {}", line.name, short(line.lambda_1))).collect();
+    let ends: Vec<String> = lines.iter().map(|line| format!("{} up to {}", line.name, short(line.lambda_1))).collect();
     frame.svg(&format!("Density of eigenvalues, {title}: {}", ends.join(", ")), &svg)
 }
 
 /// A power of ten as it is written.
 fn superscript(power: i64) -> String {
-    const DIGITS: [char; 10] = ['\u{2070}', '\u{b9}', '\u{b2}', '\u{b3}', '\u{2074}', '\u{2075}', '\u{2076}', '\u{2077}', '\u{2078}', '\u{2079}'];
+    const DIGITS: [char; 10] = [
+        '\u{2070}', '\u{b9}', '\u{b2}', '\u{b3}', '\u{2074}', '\u{2075}', '\u{2076}', '\u{2077}', '\u{2078}',
+        '\u{2079}',
+    ];
     let digit = |c: char| c.to_digit(10).map_or('\u{207b}', |digit| DIGITS[digit as usize]);
     power.to_string().chars().map(digit).collect()
 }

@@ -9,7 +9,8 @@ use lowland::probe::{Asymmetry, Line, Marked, Side, Surface, Valley};
 use lowland::view::{Camera, HeightField, Picture};
 use lowland::{Error, Result};
 use lowland_report::{
-    Contour, HeightScale, InterpolationPoint, Legend, ReliefLabels, ValleySide, interpolation_svg, relief_with, valley_svg,
+    Contour, HeightScale, InterpolationPoint, Legend, ReliefLabels, ValleySide, interpolation_svg, relief_with,
+    valley_svg,
 };
 use serde_json::Value;
 use std::path::PathBuf;
@@ -150,7 +151,8 @@ pub fn height_field(surface: &Surface, losses: &[f64], scale: &HeightScale) -> H
 /// The two sides of a valley, the flat one first.
 pub fn valley(valley: &Valley, title: &str, names: [&str; 2]) -> String {
     let side = |side: Side| -> Vec<(f64, f64)> {
-        let rows = valley.rows.iter().filter(|row| row.distance == 0.0 || (row.distance > 0.0) == (side == Side::Forward));
+        let rows =
+            valley.rows.iter().filter(|row| row.distance == 0.0 || (row.distance > 0.0) == (side == Side::Forward));
         let mut points: Vec<(f64, f64)> = rows.map(|row| (row.distance.abs(), row.loss.into())).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         points

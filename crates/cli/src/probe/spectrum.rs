@@ -57,9 +57,7 @@ fn csv(measured: &Spectrum) -> String {
 fn picture(title: &str, measured: &Spectrum) -> String {
     let line = |name: &'static str, of: &'_ lowland::probe::Spectral| (name, of.density.clone(), of.lambda_1);
     let lines = [line("Hessian", &measured.hessian), line("Gauss-Newton", &measured.ggn)];
-    let lines = lines
-        .each_ref()
-        .map(|(name, density, lambda_1)| SpectrumLine { name, density, lambda_1: *lambda_1 });
+    let lines = lines.each_ref().map(|(name, density, lambda_1)| SpectrumLine { name, density, lambda_1: *lambda_1 });
     // A tenth of the peak of a single eigenvalue.
     let one = 1.0 / (measured.parameters as f64 * measured.sigma * std::f64::consts::TAU.sqrt());
     spectrum_svg(title, &measured.grid, &lines, 0.1 * one)

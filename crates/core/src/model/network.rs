@@ -117,6 +117,14 @@ impl Network<'_> {
         &self.edges[self.edges.len() - 1]
     }
 
+    /// Reads the batch that another network of the model reads, instead of one of its own.
+    pub(crate) fn read_input_of(&mut self, other: &Self) {
+        let input = other.edges[0].value;
+        for edge in [&mut self.edges[0], &mut self.nodes[0].1.input] {
+            (edge.value, edge.saved) = (input, input);
+        }
+    }
+
     /// Takes over the buffers of another network that nothing stays in from one dispatch to the next but one.
     pub(crate) fn share_passing(&mut self, other: &Self) {
         let passing = other.scratch.iter().filter(|(key, _)| key.0 == usize::MAX);

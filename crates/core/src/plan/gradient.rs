@@ -37,6 +37,9 @@ pub(crate) struct GradientPlan {
 }
 
 impl GradientPlan {
+    /// Segments of a plan.
+    pub(crate) const SEGMENTS: usize = 2;
+
     /// Lanes whose batches of `batch` examples lie one after the other in `view`: step t of the clock is the batches
     /// `t * lanes .. (t + 1) * lanes`. Examples beyond the view count for nothing.
     pub(crate) fn new(

@@ -1,5 +1,6 @@
 //! The step as a list of dispatches in named segments, built once from model, batch and lanes, then only replayed.
 
+mod cloud;
 mod curvature;
 mod data;
 mod field;
@@ -7,9 +8,13 @@ mod gradient;
 mod history;
 mod lanczos;
 mod mixture;
+mod posterior;
 mod sample;
+mod second_order;
+mod search;
 mod step;
 
+pub(crate) use cloud::{CloudPlan, CloudRequest, CloudSegment, Scaling};
 pub(crate) use curvature::{CurvaturePlan, CurvatureRequest, CurvatureSegment};
 use data::Visit;
 pub(crate) use data::{DataBuffers, DeviceData, View};
@@ -18,7 +23,9 @@ pub(crate) use gradient::{GradientPlan, GradientSegment};
 pub(crate) use history::{HistoryPlan, HistorySegment, MOST_CHOSEN, PRESENT};
 pub(crate) use lanczos::{LanczosPlan, LanczosRequest, LanczosSegment};
 use mixture::Mixture;
+pub(crate) use posterior::{PosteriorPlan, PosteriorSegment};
 pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment, kept};
+pub(crate) use search::{SearchPlan, SearchSegment};
 
 use crate::config::{Augment, Order};
 use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
@@ -34,6 +41,20 @@ pub(crate) const RING: usize = 1024;
 pub(crate) const CLOCK_BYTES: usize = 12;
 /// Bytes of a lane's record in the ring: `Record` in `shaders/shared/record.wgsl`.
 pub(crate) const RECORD_BYTES: usize = 48;
+
+/// What a row draws at random: `Draw` in `shaders/shared/noise.wgsl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub(crate) struct Draw {
+    /// Its seed.
+    pub(crate) seed: u32,
+    /// Which of the seed's draws.
+    pub(crate) which: u32,
+    /// Deviation, radius or step.
+    pub(crate) scale: f32,
+    /// What is added to |w|; of Keskar's box, its size.
+    pub(crate) epsilon: f32,
+}
 
 /// Sets of weights that a sum is made of: `Combine` in `shaders/probe/combine.wgsl`.
 pub(crate) const SOURCES: usize = 3;
@@ -63,6 +84,10 @@ pub(crate) enum Segment {
     /// All steps of the ascent.
     Ascend,
     Pass2,
+    /// Adds SAM's second-order term to the gradient of the second pass.
+    SecondOrder,
+    /// The cosine between the two gradients into the step's record, on steps that are logged.
+    SecondOrderLog,
     /// Adds a group's first gradient to the mean over groups, on steps that are logged.
     MeanOfPass1,
     /// Adds a group's final gradient to the mean over groups.
@@ -208,7 +233,7 @@ impl Plan {
         let init = record_init(&plan.recording, model, plan.buffers.weights, lane_seeds);
         plan.segments.push((Segment::Init, init));
         if trains {
-            step::record(&mut plan, &mut network, model, &request, &seeds, &slots);
+            step::record(&mut plan, &mut network, model, &request, &seeds, &slots)?;
         }
         if eval_batch > batch {
             let larger = Sizes { batch: eval_batch, data_slots: 1, ..sizes };
@@ -273,7 +298,8 @@ impl Plan {
 
     /// The segments of a step, in order; those that only a step needs whose metrics are read where it is `logged`.
     pub(crate) fn step_segments(&self, logged: bool) -> Vec<usize> {
-        use Segment::{Ascend, Clip, Gather, Log, MeanOfGroups, MeanOfPass1, NormOfMean, Pass1, Pass2, Update};
+        use Segment::{Ascend, Clip, Gather, Log, MeanOfGroups, MeanOfPass1, NormOfMean, Pass1, Pass2};
+        use Segment::{SecondOrder, SecondOrderLog, Update};
         let groups = self.groups();
         // Of a step in groups the norm that is logged is that of their mean.
         let norm = if logged && groups == 1 { Segment::NormOfAll } else { Segment::NormOfAscents };
@@ -281,13 +307,15 @@ impl Plan {
         for group in 0..groups {
             step.extend([Gather(group), Pass1, norm]);
             step.extend(logged.then_some(MeanOfPass1));
-            step.extend([Ascend, Pass2, MeanOfGroups]);
+            step.extend([Ascend, Pass2, SecondOrder, MeanOfGroups]);
             if group + 1 < groups {
                 step.push(Log);
+                step.extend(logged.then_some(SecondOrderLog));
             }
         }
         step.extend(logged.then_some(NormOfMean));
         step.extend([Clip, Update, Log]);
+        step.extend(logged.then_some(SecondOrderLog));
         step.into_iter().filter_map(|segment| self.index(segment)).collect()
     }
 

@@ -132,8 +132,7 @@ pub async fn largest_eigenpairs(
     let Wanted { top, products, tolerance } = wanted;
     let size = room(gpu, operator.floats(), top, dimension)?;
     let mut lanczos = Lanczos::with_ritz(gpu, operator, size, top + 3 + size / 4).await?;
-    let mut projected =
-        Projected { matrix: vec![0.0; size * size], most: size, known: 0, outside: 0.0, start: 0 };
+    let mut projected = Projected { matrix: vec![0.0; size * size], most: size, known: 0, outside: 0.0, start: 0 };
     let (mut done, mut starts, mut verified) = (0, 0, false);
     let mut next_start = || {
         starts += 1;
@@ -193,7 +192,9 @@ pub async fn largest_eigenpairs(
 /// Basis vectors that fit; fewer than usual where the adapter binds no more.
 fn room(gpu: &Gpu, floats: usize, top: usize, dimension: usize) -> Result<usize> {
     if top == 0 || top > dimension {
-        return Err(Error::input(format!("top is {top}; there are 1 to {dimension} eigenvalues, one for each parameter.")));
+        return Err(Error::input(format!(
+            "top is {top}; there are 1 to {dimension} eigenvalues, one for each parameter."
+        )));
     }
     let most = gpu.max_binding();
     let fit = (most / Lanczos::basis_bytes(floats, 1, 0).max(1)).saturating_sub(1) as usize;

@@ -2,7 +2,7 @@
 
 use super::sample::fit;
 use super::{BUDGET, Subject, Sums, add_records, largest_that};
-use crate::gpu::{Program, Recording};
+use crate::gpu::{BufferId, Dispatch, Program, Recording};
 use crate::plan::{DeviceData, GradientPlan, GradientSegment, RING};
 use crate::train::LaneState;
 use crate::{Error, Result};
@@ -30,6 +30,16 @@ const EXAMPLES: usize = 1000;
 impl Groups {
     /// Prepares groups of `size` examples, which divides the number of examples.
     pub(super) async fn new(subject: &Subject<'_>, state: &LaneState, size: usize) -> Result<Self> {
+        Self::with(subject, state, size, &|_| Vec::new()).await
+    }
+
+    /// The same with further segments, which [`Groups::run`] counts from 0.
+    pub(super) async fn with(
+        subject: &Subject<'_>,
+        state: &LaneState,
+        size: usize,
+        extend: &dyn Fn(&mut GradientPlan) -> Vec<Vec<Dispatch>>,
+    ) -> Result<Self> {
         subject.check(&[state])?;
         let Subject { gpu, model, data, examples } = *subject;
         let count = examples.len(data) / size;
@@ -39,7 +49,8 @@ impl Groups {
             GradientPlan::new(model, data, examples.view(), lanes, batch, gpu.family())
         };
         let fits = |lanes: usize, batch: usize| {
-            let fits = |plan: GradientPlan| {
+            let fits = |mut plan: GradientPlan| {
+                extend(&mut plan);
                 plan.recording.bytes() <= BUDGET && plan.recording.largest().1 <= gpu.max_binding()
             };
             plan(lanes, batch).is_ok_and(fits)
@@ -59,9 +70,10 @@ impl Groups {
         let per_lane = 3 * model.multiply_adds().max(1) * batch as u64;
         let wanted = if batches > 1 { 1 } else { count.min(EXAMPLES / batch).min((work / per_lane) as usize) };
         let lanes = largest_that(wanted.clamp(1, Recording::TABLE_ROWS), |lanes| fits(lanes, batch));
-        let plan = plan(lanes, batch)?;
+        let mut plan = plan(lanes, batch)?;
+        let more = extend(&mut plan);
         fit(&plan.recording, gpu.max_binding())?;
-        let program = Program::new(gpu, &plan.recording, &plan.dispatches()).await?;
+        let program = Program::new(gpu, &plan.recording, &[plan.dispatches(), more].concat()).await?;
         plan.data_buffers.upload(gpu, &program, &plan.data, data);
         if !state.running.is_empty() {
             program.write(gpu, plan.running, bytemuck::cast_slice(&state.running.repeat(lanes)));
@@ -75,6 +87,29 @@ impl Groups {
     /// The weights of each lane, for what is measured next.
     pub(super) fn set_weights(&self, subject: &Subject<'_>, weights: &[f32]) {
         self.program.write(subject.gpu, self.plan.weights, bytemuck::cast_slice(weights));
+    }
+
+    /// Runs segment `segment` of those that the plan was extended by.
+    pub(super) fn run(&self, subject: &Subject<'_>, segment: usize) {
+        self.program.run(subject.gpu, GradientPlan::SEGMENTS + segment);
+    }
+
+    /// Writes `data` to the start of a buffer.
+    pub(super) fn write(&self, subject: &Subject<'_>, buffer: BufferId, data: &[u8]) {
+        self.program.write(subject.gpu, buffer, data);
+    }
+
+    /// Reads `floats` floats from the start of a buffer.
+    pub(super) async fn read(&self, subject: &Subject<'_>, buffer: BufferId, floats: usize) -> Result<Vec<f32>> {
+        let bytes = self.program.read(subject.gpu, buffer, 4 * floats as u64).await?;
+        Ok(bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect())
+    }
+
+    /// The same weights for all lanes, and loss and gradient of what is measured next are those of the first one: the sums stay
+    /// on the device.
+    pub(super) async fn gradient_on_device(&self, subject: &Subject<'_>) -> Result<Sums> {
+        let sums = self.pass(subject, 0, GradientSegment::Gradient).await?;
+        Ok(sums[0])
     }
 
     /// Sums of the losses of the groups from `first` on, a lane each.

@@ -5,18 +5,25 @@
 //!
 //! - a *sampler* makes many sets of weights, each a weighted sum of three given ones, and measures them side by side, as
 //!   lanes of one evaluation: points of a line or of a plane;
+//! - a *cloud* does the same with random points, drawn on the device;
 //! - *gradients* of whole data sets, or of groups of their examples, in inference mode;
 //! - *curvature*: exact products of the Hessian and the Gauss-Newton matrix with directions on the device.
 
 mod ascent;
+mod average;
+mod bound;
+mod cloud;
 mod curvature;
 mod direction;
+mod edge;
 mod eigenpairs;
 mod gradient;
 mod hessian;
 mod interpolate;
+mod keskar;
 mod lanczos;
 mod quadrature;
+mod random;
 mod sample;
 mod sharpness;
 mod spectrum;
@@ -24,15 +31,24 @@ mod surface;
 mod valley;
 
 pub use ascent::ascent;
+pub use average::{Average, AverageOptions};
+pub use bound::{
+    Assumption, Bound, BoundOptions, BoundedLoss, FiniteClass, LearnOptions, Learned, PacBayes, Prior, SamBound,
+    SamBounds, formulas,
+};
 pub use curvature::{Curvature, Product};
 pub use direction::{Drawn, Normalisation, PathPlane, Plane, filter_normalised, random_direction};
+pub use edge::{Edges, sam_edge};
 pub use eigenpairs::{Eigenpairs, Wanted, largest_eigenpairs};
 pub use hessian::{Directions, Hessian, HessianOptions, hessian_directions};
 pub use interpolate::{Barrier, Curve, Interpolation, Line, LinePoint};
+pub use keskar::{Keskar, KeskarOptions};
 pub use lanczos::{Lanczos, Node, Operator, Tridiagonal};
 pub use quadrature::{Density, Quadrature, gaussians, signs};
+pub use random::{MainDirection, MainRise, RandomDirections, Rise, Rises};
 pub(crate) use sample::{POINTS_PER_SOURCE, fit};
-pub use sharpness::{Sharpness, SharpnessOptions};
+pub use sharpness::{Adaptive, Sharpness, SharpnessOptions};
+pub(crate) use spectrum::usual_sigma;
 pub use spectrum::{Spectral, Spectrum, SpectrumOptions};
 pub use surface::{Axes, Marked, Surface, SurfaceOptions};
 pub use valley::{Asymmetry, Side, Valley, ValleyDirection, ValleyOptions, ValleyPoint};

@@ -1,8 +1,8 @@
 //! Stochastic Lanczos quadrature (Ubaru et al. 2017; Ghorbani et al. 2019): trace and density of an operator from random
 //! vectors.
 
-use super::lanczos::{Lanczos, Node, Operator};
 use super::Progress;
+use super::lanczos::{Lanczos, Node, Operator};
 use crate::gpu::Gpu;
 use crate::model::Model;
 use crate::rng::{Rng, Stream};
@@ -119,7 +119,9 @@ impl Quadrature {
     /// [`Error::Input`] for fewer than 2 points or a deviation that is not above 0.
     pub fn density(&self, (low, high): (f64, f64), sigma: f64, points: usize) -> Result<Density> {
         if points < 2 || !(sigma > 0.0 && (high - low).is_finite()) {
-            return Err(Error::input(format!("a density of deviation {sigma} on {points} points; take sigma above 0 and 2 points or more.")));
+            return Err(Error::input(format!(
+                "a density of deviation {sigma} on {points} points; take sigma above 0 and 2 points or more."
+            )));
         }
         let (from, to) = (low - 5.0 * sigma, high + 5.0 * sigma);
         let step = (to - from) / (points - 1) as f64;
@@ -165,7 +167,10 @@ mod tests {
         let nodes = vec![vec![node(10.0, 0.25), node(0.0, 0.75)], vec![node(9.0, 0.5), node(-1.0, 0.5)]];
         let quadrature = Quadrature { nodes, traces: vec![5.0, 8.0] };
         assert_eq!(quadrature.range(), (-1.0, 10.0));
-        assert_eq!((quadrature.largest(1), quadrature.largest(2), quadrature.largest(3)), (Some(10.0), Some(0.0), None));
+        assert_eq!(
+            (quadrature.largest(1), quadrature.largest(2), quadrature.largest(3)),
+            (Some(10.0), Some(0.0), None)
+        );
         assert_eq!(quadrature.trace(), (6.5, Some(1.5)));
         for (sigma, points) in [(0.1, 1001), (0.05, 40), (2.0, 100)] {
             let density = quadrature.density(quadrature.range(), sigma, points).unwrap();

@@ -29,26 +29,11 @@ impl Evaluator {
     /// [`crate::Error::Input`] where the model does not fit the data or the adapter, [`crate::Error::Run`] where the
     /// device refuses.
     pub async fn new(gpu: &Gpu, model: &Model, data: &Dataset, state: &LaneState) -> Result<Self> {
-        let largest = data.train.len().max(data.test.len()).max(1);
-        let epochs = Epochs { examples: 1, every: 1 };
-        let schedule = Schedule { lr: 0.0, shape: crate::config::Schedule::Constant, warmup: 0, steps: 0, epochs };
-        let base = BaseStep::Sgd(Sgd { momentum: 0.0, dampening: 0.0, nesterov: false });
-        let optimizer = Optimizer { base, ascent: Ascent::none(), schedule, weight_decay: 0.0, clip_norm: None };
-        let batch = BATCH.min(largest);
-        let plan = Plan::new(Request {
-            model,
-            data: DeviceData::new(data, gpu.max_binding()),
-            lanes: &[Lane { label: "evaluated".into(), seed: 0, optimizer }],
-            batch,
-            group: batch,
-            order: Order::File,
-            augment: Augment::default(),
-            family: gpu.family(),
-            trains: false,
-        })?;
+        let plan = plan(gpu, model, data, 0)?;
         plan.fits(gpu.max_binding())?;
         let program = Program::new(gpu, &plan.recording, &plan.dispatches()).await?;
         plan.data_buffers.upload(gpu, &program, &plan.data, data);
+        let batch = plan.eval_batch;
         let evaluator = Self { plan, program, classes: model.classes(), batch };
         evaluator.set_weights(gpu, state);
         gpu.check()?;
@@ -151,4 +136,40 @@ impl Evaluator {
             self.program.run(gpu, segment);
         }
     }
+}
+
+/// The plan of evaluations of one lane of `seed`.
+fn plan(gpu: &Gpu, model: &Model, data: &Dataset, seed: u32) -> Result<Plan> {
+    let largest = data.train.len().max(data.test.len()).max(1);
+    let epochs = Epochs { examples: 1, every: 1 };
+    let schedule = Schedule { lr: 0.0, shape: crate::config::Schedule::Constant, warmup: 0, steps: 0, epochs };
+    let base = BaseStep::Sgd(Sgd { momentum: 0.0, dampening: 0.0, nesterov: false });
+    let optimizer = Optimizer { base, ascent: Ascent::none(), schedule, weight_decay: 0.0, clip_norm: None };
+    let batch = BATCH.min(largest);
+    Plan::new(Request {
+        model,
+        data: DeviceData::new(data, gpu.max_binding()),
+        lanes: &[Lane { label: "evaluated".into(), seed, optimizer }],
+        batch,
+        group: batch,
+        order: Order::File,
+        augment: Augment::default(),
+        family: gpu.family(),
+        trains: false,
+    })
+}
+
+/// The weights that a training of `seed` starts from (He et al. 2015), drawn on the device.
+///
+/// # Errors
+/// [`crate::Error::Input`] where the model does not fit the data or the adapter, [`crate::Error::Run`] where the device is lost.
+pub async fn initial_weights(gpu: &Gpu, model: &Model, data: &Dataset, seed: u32) -> Result<Vec<f32>> {
+    let plan = plan(gpu, model, data, seed)?;
+    plan.fits(gpu.max_binding())?;
+    let program = Program::new(gpu, &plan.recording, &plan.dispatches()).await?;
+    if let Some(segment) = plan.index(Segment::Init) {
+        program.run(gpu, segment);
+    }
+    let bytes = program.read(gpu, plan.buffers.weights, 4 * model.parameter_floats() as u64).await?;
+    Ok(bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect())
 }

@@ -15,7 +15,7 @@ mod trainer;
 mod work;
 
 pub use crate::plan::Lane;
-pub use evaluate::Evaluator;
+pub use evaluate::{Evaluator, initial_weights};
 pub use event::{Evaluation, Event, Part, StepMetrics, Trouble};
 pub(crate) use history::principal_factors;
 pub use history::{Axes, Coordinates, Entry, History, Place, Principal};

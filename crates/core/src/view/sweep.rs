@@ -70,7 +70,7 @@ impl Sweep {
         let count = limit.min(part.len());
         let data = data.only(part.chosen(&(0..count).collect::<Vec<_>>(), data.shape));
         // Multiply-adds of a slice: a few milliseconds, between two frames.
-        let work: u64 = if gpu.is_software() { 1 << 24 } else { 1 << 31 };
+        let work: u64 = if gpu.is_software() { 1 << 23 } else { 1 << 31 };
         let all = model.multiply_adds().max(1);
         let sizes = |first: Option<First>| {
             let of_first = first.map_or(0, |first| first.multiply_adds);
@@ -229,7 +229,13 @@ impl Sweep {
         if first {
             let offset = 16 * self.next_point as u64;
             let bytes = 16 * self.lanes as u64;
-            encoder.copy_buffer_to_buffer(self.buffer(buffers.points), offset, self.buffer(buffers.mixture.factors), 0, bytes);
+            encoder.copy_buffer_to_buffer(
+                self.buffer(buffers.points),
+                offset,
+                self.buffer(buffers.mixture.factors),
+                0,
+                bytes,
+            );
             encoder.clear_buffer(self.buffer(buffers.clock), 0, None);
         }
         let closes = self.next_batch + count == self.batches;

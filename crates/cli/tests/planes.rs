@@ -60,7 +60,7 @@ fn weights_on_the_way_make_a_plane() {
         assert_eq!(points.len(), 4);
         assert!(points.iter().all(|point| point["off_plane"].as_f64().unwrap() >= 0.0));
         let end = &points[3];
-        assert_eq!((&end["x"], &end["y"], &end["loss"]), (&0.0.into(), &0.0.into(), &eval["loss"]));
+        assert_eq!((end["x"].as_f64(), end["y"].as_f64(), &end["loss"]), (Some(0.0), Some(0.0), &eval["loss"]));
     }
     let svg = std::fs::read_to_string(dir.join("p/surface-sgd-0.svg")).unwrap();
     assert!(svg.contains("step 0") && svg.contains("step 24") && svg.contains("of the variance"), "{svg}");
@@ -141,7 +141,7 @@ fn a_curve_and_a_valley() {
     let args = ["probe", "interpolate", SGD, SAM, "--one-sided", "--points", "11", "--json", "--out", "v"];
     let valley = document(&ok(dir, &args));
     let rows = valley["rows"].as_array().unwrap();
-    assert_eq!((rows.len(), &rows[5]["alpha"], &rows[0]["alpha"]), (11, &0.0.into(), &(-2.0).into()));
+    assert_eq!((rows.len(), rows[5]["alpha"].as_f64(), rows[0]["alpha"].as_f64()), (11, Some(0.0), Some(-2.0)));
     assert_eq!(rows[5]["loss"], straight["rows"][2]["loss"]);
     let (flat, steep) = (&valley["asymmetry"]["flat"], &valley["asymmetry"]["steep"]);
     assert!([flat, steep].contains(&&"+u".into()) && [flat, steep].contains(&&"-u".into()), "{valley}");

@@ -138,13 +138,15 @@ fn surface(args: &BenchSurface) -> Result<ExitCode> {
     }
     let gpu = args.common.gpu()?;
     let bench = SurfaceBench { examples: args.examples, grid: args.grid, repeat: args.repeat };
-    let time = pollster::block_on(bench.run(&gpu, &model))?;
+    let time = pollster::block_on(bench.run(&gpu, &model, cpu_time))?;
+    let cpu = |way: usize| time.cpu.map(|cpu| short(1e3 * cpu[way]));
     let [ratio, plain_ratio] = [time.evaluations, time.plain].map(|seconds| seconds / time.surface);
     let text = if args.common.json {
         let document = json!({
             "model": args.model, "input": args.input, "examples": args.examples, "grid": args.grid, "points": time.points,
             "surface_ms": short(1e3 * time.surface), "plain_ms": short(1e3 * time.plain),
-            "evaluations_ms": short(1e3 * time.evaluations), "ratio": short(ratio), "plain_ratio": short(plain_ratio),
+            "evaluations_ms": short(1e3 * time.evaluations), "surface_cpu_ms": cpu(0), "plain_cpu_ms": cpu(1),
+            "evaluations_cpu_ms": cpu(2), "ratio": short(ratio), "plain_ratio": short(plain_ratio),
             "difference": short(time.difference), "linear": time.linear, "adapter": gpu.info().name,
         });
         format!("{document:#}")

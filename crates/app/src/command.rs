@@ -179,7 +179,12 @@ pub const COMMANDS: &[Spec] = &[
     with("set", "Set", "key=value", &[]),
     with("reset", "Default of", "key", &[]),
     with("focus", "Look at side", "left or right", &["left", "right"]),
-    with("plane", "Plane of the surface", "points, random or pca", &["points", "random", "pca"]),
+    with(
+        "plane",
+        "Plane of the surface",
+        "points, random, random-layer, random-plain, pca or hessian",
+        &["points", "random", "random-layer", "random-plain", "pca", "hessian"],
+    ),
     plain("contour", "Contour map or landscape", Some(Key::C)),
     plain("log-height", "Height: logarithm or plain", Some(Key::L)),
     plain("reset-camera", "Camera as it was", Some(Key::Num0)),

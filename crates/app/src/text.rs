@@ -1,6 +1,7 @@
 //! What the panels say. Names and explanations of commands, settings and presets stand in their tables.
 
 use crate::engine::Seen;
+use crate::state::PlaneKind;
 use lowland::data::Dataset;
 use lowland::train::Timing;
 
@@ -44,11 +45,26 @@ pub const SLOW_CLOSE: &str = "Back to training";
 pub const SLOW_NO_CLIMB: &str = "rho is 0: no climb, so SAM's step is SGD's";
 
 /// What a plane goes through, as its chooser says it.
-pub fn plane(kind: crate::state::PlaneKind) -> &'static str {
+pub fn plane(kind: PlaneKind) -> &'static str {
     match kind {
-        crate::state::PlaneKind::Points => "start, SGD, SAM",
-        crate::state::PlaneKind::Random => "random, filter-normalised",
-        crate::state::PlaneKind::Pca => "main directions of the paths",
+        PlaneKind::Points => "start, SGD, SAM",
+        PlaneKind::Random => "random, filter-normalised",
+        PlaneKind::Layers => "random, layer-normalised",
+        PlaneKind::Plain => "random, not normalised",
+        PlaneKind::Pca => "main directions of the paths",
+        PlaneKind::Hessian => "sharpest directions (Hessian)",
+    }
+}
+
+/// What is to be known of it.
+pub fn of_plane(kind: PlaneKind) -> &'static str {
+    match kind {
+        PlaneKind::Points => "Through the weights that both began with, and those that they have now",
+        PlaneKind::Random => "Each filter of a direction is as long as the network's: rescaling a ReLU network changes nothing",
+        PlaneKind::Layers => "Each layer of a direction is as long as the network's",
+        PlaneKind::Plain => "Directions of length 1: what is seen depends on how large the weights are",
+        PlaneKind::Pca => "The two directions in which the paths spread most; the points are projected on them",
+        PlaneKind::Hessian => "Around each side, along the eigenvectors of its Hessian with the two largest eigenvalues",
     }
 }
 

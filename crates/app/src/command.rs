@@ -140,6 +140,7 @@ pub const MORE_KEYS: &[More] = &[
     more(Modifiers::NONE, Key::A, ("show", "settings"), "All settings"),
     more(Modifiers::NONE, Key::N, ("show", "table"), "The numbers as a table"),
     more(Modifiers::NONE, Key::G, ("show", "map"), "Map of rho and learning rate"),
+    more(Modifiers::NONE, Key::H, ("show", "meter"), "Sharpness meter"),
     more(Modifiers::NONE, Key::E, ("export", "png"), "Save a picture of the window"),
     more(Modifiers::NONE, Key::W, ("export", "checkpoint"), "Save the weights of the side that is looked at"),
     more(Modifiers::NONE, Key::J, ("export", "config"), "Save the settings"),
@@ -232,7 +233,12 @@ pub const COMMANDS: &[Spec] = &[
     plain("clear-edits", "Points as they were", None),
     with("class", "Class of added points", "its number, from 0", &["0", "1"]),
     plain("full-speed", "Full speed, or a pace to follow", Some(Key::F)),
-    with("show", "Show", "settings, map, runs, table or about", &["settings", "map", "runs", "table", "about"]),
+    with(
+        "show",
+        "Show",
+        "settings, map, meter, runs, table or about",
+        &["settings", "map", "meter", "runs", "table", "about"],
+    ),
     Spec {
         name: "palette",
         title: "All commands",

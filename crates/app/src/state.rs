@@ -170,6 +170,8 @@ pub enum Layer {
     Settings,
     /// The map of rho and learning rate.
     Map,
+    /// The sharpness meter.
+    Meter,
     /// Run folders.
     Runs,
     /// The numbers as a table.
@@ -211,6 +213,7 @@ names!(
     Keys = "keys",
     Settings = "settings",
     Map = "map",
+    Meter = "meter",
     Runs = "runs",
     Table = "table",
     About = "about"

@@ -210,7 +210,10 @@ fn impossible_numbers_are_refused() {
         pollster::block_on(largest_eigenpairs(gpu, &huge, huge.1, wanted, &mut start, &mut |_, _| {}))
     };
     let error = ask(wanted).unwrap_err();
-    assert!(error.is_input() && error.to_string().contains("bytes") && error.to_string().contains("--top 3"), "{error}");
+    assert!(
+        error.is_input() && error.to_string().contains("bytes") && error.to_string().contains("--top 3"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -260,9 +263,8 @@ fn whole_spaces_and_lanes() {
 #[test]
 fn traces_and_densities() {
     let Some(gpu) = any_gpu() else { return };
-    let signs = |n: usize| {
-        move |which: u32| -> Vec<f32> { normals(n, 400 + which).iter().map(|v| v.signum()).collect() }
-    };
+    let signs =
+        |n: usize| move |which: u32| -> Vec<f32> { normals(n, 400 + which).iter().map(|v| v.signum()).collect() };
     // Of a diagonal one vector of signs gives the exact trace.
     let n = 64;
     let diagonal: Vec<f64> = (0..n * n).map(|at| if at / n == at % n { (at % n) as f64 - 9.0 } else { 0.0 }).collect();
@@ -276,7 +278,8 @@ fn traces_and_densities() {
     let matrix = Matrix::new(gpu, &with_spectrum(&values), 200, 4);
     let mut most = 0;
     let mut progress = |done: usize, all: usize| most = (done * 100 / all).max(most);
-    let found = Quadrature::measure(gpu, &matrix, 200, (10, 30), &signs(200), &mut progress);
+    let draw = signs(200);
+    let found = Quadrature::measure(gpu, &matrix, 200, (10, 30), &draw, &mut progress);
     let found = pollster::block_on(found).unwrap();
     assert_eq!((found.nodes.len(), found.traces.len(), most), (10, 10, 100));
     let (trace, error) = found.trace();

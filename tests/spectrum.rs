@@ -89,7 +89,11 @@ fn eigenvalues_and_traces_are_those_of_pytorch() {
                 }
                 assert!(found.residuals.iter().all(|r| *r < 2e-4 * wanted[0]), "{what}: {:?}", found.residuals);
                 let smallest = case.curvature.values(&format!("{matrix}/smallest"))[0];
-                assert!((found.smallest - smallest).abs() < 0.02 * wanted[0], "{what}: {} is {smallest}", found.smallest);
+                assert!(
+                    (found.smallest - smallest).abs() < 0.02 * wanted[0],
+                    "{what}: {} is {smallest}",
+                    found.smallest
+                );
                 let trace = case.curvature.values(&format!("{matrix}/trace"))[0];
                 let (estimate, error) = (found.trace.unwrap(), found.trace_stderr.unwrap());
                 assert!((estimate - trace).abs() < 4.0 * error, "{what}: {estimate} +- {error} is {trace}");

@@ -102,7 +102,8 @@ fn first_pass(gpu: &lowland::gpu::Gpu, n: usize) {
     let basis = basis(rng, n, counts);
     let vectors = values(rng, LANES * n);
     let state: Vec<[u32; 4]> = counts.iter().map(|count| [*count as u32, *count as u32, 0, 0]).collect();
-    let p = Lanczos { size4: n as u32 / 4, slots: SLOTS as u32, lanes: LANES as u32, slices: 1, per_slice: n as u32 / 4 };
+    let p =
+        Lanczos { size4: n as u32 / 4, slots: SLOTS as u32, lanes: LANES as u32, slices: 1, per_slice: n as u32 / 4 };
     let mut bench = Bench::default();
     let rows = bench.table(&ROWS);
     let (state, vectors_id) = (bench.changed("state", state.as_flattened()), bench.changed("vectors", &vectors));

@@ -82,6 +82,7 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("height field", &["height_field"]),
     ("paths", &["dots", "gram", "weighted_sum"]),
     ("lanczos", &["lanczos_dots", "lanczos_coefficients", "lanczos_subtract", "lanczos_extend", "lanczos_ritz"]),
+    ("points of an ascent", &["climb"]),
     ("means of a sweep", &["sweep_means"]),
     ("painted field", &["paint_field"]),
     ("refined heights", &["refine_heights"]),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::charts::{self, Figure};
 use crate::compare::{Comparison, one_decimal};
+use crate::curvature::Curvature;
 use crate::draw::corners;
 use crate::error::Result;
 use crate::landscape::Landscape;
@@ -22,9 +23,15 @@ const STYLE: &str = include_str!("style.css");
 const NOT_SETTINGS: [&str; 4] = ["command", "lanes", "lane", "version"];
 
 /// The report of a run.
-pub fn page(run: &Run, summary: &Summary, landscape: Option<&Landscape>) -> Result<String> {
+pub fn page(
+    run: &Run,
+    summary: &Summary,
+    curvature: Option<&Curvature>,
+    landscape: Option<&Landscape>,
+) -> Result<String> {
     let styles = styles(&run.lanes);
-    let figures = charts::figures(run, &styles)?;
+    let mut figures = charts::figures(run, &styles)?;
+    figures.extend(curvature.map(|c| c.figures(&run.lanes, &styles)).transpose()?.unwrap_or_default());
     let mut body = header(run, summary);
     push(&mut body, &[&notices(&summary.notices), &results(summary, &styles)]);
     push(&mut body, &[&comparison_table(&summary.comparisons), &figure_section(summary, &styles, &figures)]);

@@ -23,6 +23,7 @@ mod charts;
 mod compare;
 mod contour;
 mod csv;
+mod curvature;
 mod draw;
 mod error;
 mod figure;
@@ -112,12 +113,22 @@ pub fn render(dir: &Path) -> Result<String> {
         summary.notices.push(format!("The landscape was left out: {damage}."));
         None
     });
-    html::page(&run, &summary, landscape.as_ref())
+    let curvature = curvature::read(dir).unwrap_or_else(|damage| {
+        summary.notices.push(format!("The curvature was left out: {damage}."));
+        None
+    });
+    html::page(&run, &summary, curvature.as_ref(), landscape.as_ref())
 }
 
 /// Writes `report.html` into the run folder, by a temporary file and one rename, and returns its path.
+/// A run that recorded its curvature gets `spectrum.svg` beside it: how the density of eigenvalues evolved.
 pub fn write_report(dir: &Path) -> Result<PathBuf> {
-    write_whole(dir, "report.html", &render(dir)?)
+    let page = render(dir)?;
+    let evolution = curvature::read(dir).ok().flatten();
+    if let Some(svg) = evolution.and_then(|c| c.evolution(&read::Run::read(dir).ok()?.lanes)) {
+        write_whole(dir, "spectrum.svg", &svg)?;
+    }
+    write_whole(dir, "report.html", &page)
 }
 
 /// Writes a file of `dir` by a temporary file and one rename.

@@ -42,7 +42,8 @@ impl Axis {
 }
 
 impl Point {
-    fn of(x: f64, values: &[f64]) -> Self {
+    /// The mean of `values` at `x`, with its interval.
+    pub fn of(x: f64, values: &[f64]) -> Self {
         match Estimate::of(values.iter().copied()) {
             None => Self { x, mean: f64::NAN, low: f64::NAN, high: f64::NAN },
             Some(estimate) => Self {

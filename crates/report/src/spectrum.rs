@@ -76,7 +76,7 @@ pub fn spectrum_svg(title: &str, grid: &[f64], lines: &[SpectrumLine<'_>], floor
 }
 
 /// A power of ten as it is written.
-fn superscript(power: i64) -> String {
+pub fn superscript(power: i64) -> String {
     const DIGITS: [char; 10] = [
         '\u{2070}', '\u{b9}', '\u{b2}', '\u{b3}', '\u{2074}', '\u{2075}', '\u{2076}', '\u{2077}', '\u{2078}',
         '\u{2079}',

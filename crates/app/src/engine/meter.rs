@@ -180,8 +180,11 @@ impl SharpnessMeter {
         self.read.retain(|reading| reading.step < begun.step);
         if self.read.len() >= MOST {
             // Every second one goes, as in the path.
-            let mut kept = false;
-            self.read.retain(|_| std::mem::replace(&mut kept, !kept));
+            let mut count = 0;
+            self.read.retain(|_| {
+                count += 1;
+                count % 2 == 1
+            });
         }
         self.read.push(Sharpness { step: begun.step, sides, edges, radii: begun.radii });
     }

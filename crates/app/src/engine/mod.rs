@@ -22,7 +22,7 @@ pub use examples::{Examples, Seen};
 pub use ground::{BEYOND, Ground, Laid, Line, Scale, Subject, Surface, What, camera};
 pub use job::Job;
 pub use map::{Cell, RhoMap, SIDE};
-pub use meter::{Rescaled, Sharpness, SharpnessMeter};
+pub use meter::{Sharpness, SharpnessMeter};
 pub use past::Past;
 pub use picture::{FORMAT, Picture};
 pub use record::of_lane;

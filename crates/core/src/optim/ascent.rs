@@ -53,7 +53,7 @@ impl Ascent {
     }
 
     /// Whether the plain 2-norm's kernels do: one reduction, no weights in it.
-    pub(crate) fn is_euclidean(&self) -> bool {
+    pub fn is_euclidean(&self) -> bool {
         self.p.get() == 2.0 && !self.adaptive
     }
 

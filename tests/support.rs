@@ -16,6 +16,8 @@ pub mod lanes;
 pub mod layer;
 #[path = "support/layout.rs"]
 pub mod layout;
+#[path = "support/mlp.rs"]
+pub mod mlp;
 #[path = "support/tangent.rs"]
 pub mod tangent;
 #[path = "support/training.rs"]

@@ -33,6 +33,7 @@ fn every_test_of_the_list_closes_by_checking_what_it_launched() {
         include_str!("optim.rs"),
         include_str!("data.rs"),
         include_str!("path.rs"),
+        include_str!("noise.rs"),
         include_str!("probe.rs"),
         include_str!("view.rs"),
         include_str!("bench.rs"),

@@ -89,6 +89,11 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("means of a sweep", &["sweep_means"]),
     ("painted field", &["paint_field"]),
     ("refined heights", &["refine_heights"]),
+    ("random points", &["noise_squares", "perturb"]),
+    ("box of Keskar", &["box_step"]),
+    ("random subspaces", &["subspace_dots", "subspace_sum", "subspace_point"]),
+    ("clipped outcomes", &["clip_outcomes"]),
+    ("posterior", &["posterior_sums", "posterior_step"]),
     ("sums of weights", &["combine", "add_gradients", "average_statistics"]),
     ("sums of outputs", &["combine_outputs"]),
 ];

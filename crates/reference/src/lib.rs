@@ -25,6 +25,7 @@ pub mod network;
 pub mod optim;
 pub mod pool;
 pub mod probe;
+pub mod sharpness;
 mod tensor;
 #[cfg(test)]
 mod testing;

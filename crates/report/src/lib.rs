@@ -45,6 +45,7 @@ mod summary;
 mod svg;
 mod sweep;
 mod text;
+mod valley;
 
 #[cfg(test)]
 mod synthetic;
@@ -55,16 +56,17 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub use compare::{Comparison, ComparisonKind, Verdict};
-pub use contour::Contour;
+pub use contour::{Contour, Legend};
 pub use error::{Error, Result};
 pub use interpolation::{InterpolationPoint, interpolation_svg};
-pub use relief::{ReliefLabels, relief_svg};
+pub use relief::{ReliefLabels, relief_svg, relief_with};
 pub use rises::{RisesPicture, rises_svg};
 pub use scale::{HeightScale, colour};
 pub use scatter::{Pair, RunsSummary, summarize_runs};
 pub use spectrum::{SpectrumLine, spectrum_svg};
 pub use stats::Estimate;
 pub use summary::{BestValidation, Diverged, LaneSummary, Summary};
+pub use valley::{ValleySide, valley_svg};
 pub use sweep::{
     CellSummary, Metric, SeedResult, SweepAxis, SweepFiles, SweepSummary, Trouble, summarize_sweep, write_sweep,
 };

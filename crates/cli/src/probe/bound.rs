@@ -28,7 +28,7 @@ pub fn bound(args: &BoundArgs, matches: &ArgMatches) -> Result<ExitCode> {
         args.learn.map(|steps| LearnOptions {
             steps,
             lr: args.learn_lr,
-            batch: args.learn_batch.unwrap_or(100.min(examples)),
+            batch: args.learn_batch.unwrap_or_else(|| examples.min(100)),
             sigma: args.learn_sigma,
         })
     };
@@ -43,8 +43,12 @@ pub fn bound(args: &BoundArgs, matches: &ArgMatches) -> Result<ExitCode> {
         seed: args.probe_seed,
         learn: learn(usize::MAX),
     };
-    options.check()?;
+    options.check(usize::MAX)?;
     let job = Job::new(&args.probe, &args.files, matches)?;
+    for loaded in &job.loaded {
+        let examples = loaded.data.train.len();
+        BoundOptions { learn: learn(examples), ..options }.check(examples)?;
+    }
     // The initial weights of a file are read before any work is done.
     let mut given = Vec::new();
     for loaded in &job.loaded {

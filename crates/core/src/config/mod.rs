@@ -170,6 +170,10 @@ pub struct Config {
     /// Steps between checkpoints [default: an epoch]
     #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Run"))]
     pub checkpoint_every: Option<u64>,
+    /// Steps between measurements of the curvature: eigenvalues, trace and density into spectrum.csv and density.csv
+    /// [default: never]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Run"))]
+    pub spectrum_every: Option<u64>,
     /// Keep the weights of every N steps as path/LABEL-SEED-STEP.safetensors, from the start on: the path of a training, for
     /// probe surface --directions pca [default: only the final ones are kept]
     #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Run"))]
@@ -231,6 +235,7 @@ impl Default for Config {
             log_every: 1,
             eval_every: None,
             checkpoint_every: None,
+            spectrum_every: None,
             keep_every: None,
             changes: Vec::new(),
         }

@@ -48,6 +48,11 @@ pub trait Layer: Debug + Send + Sync {
         false
     }
 
+    /// Whether, its activation aside, it has no tensors and its output grows c-fold where its input does, for c above 0.
+    fn passes_scale(&self) -> bool {
+        false
+    }
+
     /// Records the output from the input.
     fn forward(&self, node: &Node, emitter: &mut Emitter<'_>);
 

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod folder;
 mod session;
+mod spectrum;
 mod table;
 
 pub use checkpoint::{CHECKPOINT_KEY, Checkpoint};

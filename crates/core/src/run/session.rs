@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Checkpoint, Place};
 use super::folder::{RunFolder, write_atomically};
+use super::spectrum::SpectrumLog;
 use super::table::{Table, number};
 use crate::config::{Config, LaneConfig};
 use crate::data::Dataset;
@@ -29,6 +30,7 @@ pub struct Session {
     trainer: Option<Trainer>,
     metrics: Table,
     evals: Table,
+    spectrum: Option<SpectrumLog>,
     notes: Vec<String>,
     /// The tensors of `--init`.
     init: Option<LaneState>,
@@ -84,11 +86,16 @@ impl Session {
         let record = record(&config, &lanes, &data, &model, &parts, command_line, gpu);
         let (metrics, evals) = (format!("{METRICS}\n"), format!("{EVALS}\n"));
         let mut files = vec![("metrics.csv", metrics.as_bytes()), ("eval.csv", evals.as_bytes())];
+        let tables = SpectrumLog::files(config.spectrum_every);
+        files.extend(tables.iter().map(|(name, header)| (*name, header.as_bytes())));
         files.extend(init_bytes.iter().map(|bytes| (INIT, bytes.as_slice())));
         let folder = RunFolder::create(out, &record, &files)?;
         let metrics = Table::open(&folder.file("metrics.csv"), METRICS, metrics.len() as u64)?;
         let evals = Table::open(&folder.file("eval.csv"), EVALS, evals.len() as u64)?;
+        let mut spectrum = SpectrumLog::open(&folder, config.spectrum_every, [0, 0])?;
+        spectrum.iter_mut().for_each(|log| log.begin(0, parts[0].steps));
         Ok(Self {
+            spectrum,
             folder,
             config,
             lanes,
@@ -134,9 +141,13 @@ impl Session {
         };
         let metrics = Table::open(&folder.file("metrics.csv"), METRICS, place.metrics_bytes)?;
         let evals = Table::open(&folder.file("eval.csv"), EVALS, place.eval_bytes)?;
+        let mut spectrum = SpectrumLog::open(&folder, config.spectrum_every, place.spectrum_bytes)?;
+        if let (Some(log), Some(setup)) = (&mut spectrum, parts.get(place.part)) {
+            log.begin(place.step, setup.steps);
+        }
         let saved = parts[..place.part].iter().map(|part| part.steps).sum::<u64>() + place.step;
         let (part, notes) = (place.part, place.notes);
-        Ok(Self { folder, config, lanes, data, model, parts, part, trainer, metrics, evals, notes, init, saved })
+        Ok(Self { folder, config, lanes, data, model, parts, part, trainer, metrics, evals, spectrum, notes, init, saved })
     }
 
     /// Whether all parts are done.
@@ -197,20 +208,37 @@ impl Session {
                 Trainer::new(gpu, &self.model, &self.data, setup.clone(), start.as_ref()).await?
             }
         };
-        if let Err(error) = self.keep_start(gpu, &trainer).await {
+        let mut ready = self.keep_start(gpu, &trainer).await;
+        if ready.is_ok() {
+            ready = self.measure(gpu, &trainer).await;
+        }
+        if let Err(error) = ready {
             self.trainer = Some(trainer);
             return Err(error);
         }
+        self.spectrum.iter().for_each(|log| log.hold(&mut trainer));
         let events = trainer.tick(gpu, budget);
+        // At once, so that a stop between two steps finds all rows that are due.
+        let measured = self.measure(gpu, &trainer).await;
         let finished = trainer.is_finished();
         self.trainer = (!finished).then_some(trainer);
+        measured?;
         let mut progress = Vec::new();
         for event in events? {
             self.handle(event, &mut progress)?;
         }
         self.metrics.flush_in_time()?;
         self.evals.flush_in_time()?;
+        self.spectrum.as_mut().map_or(Ok(()), SpectrumLog::flush_in_time)?;
         Ok(progress)
+    }
+
+    /// Measures the curvature of the lanes where that is due; it waits for it.
+    async fn measure(&mut self, gpu: &Gpu, trainer: &Trainer) -> Result<()> {
+        let Some(mut log) = self.spectrum.take() else { return Ok(()) };
+        let measured = log.measure(gpu, &self.model, &self.data, trainer, |lane, step| self.lane_at(lane, step)).await;
+        self.spectrum = Some(log);
+        measured
     }
 
     /// Saves where the run stands.
@@ -237,6 +265,7 @@ impl Session {
     fn handle(&mut self, event: Event, progress: &mut Vec<Progress>) -> Result<()> {
         match event {
             Event::Step(m) => {
+                self.spectrum.iter_mut().for_each(|log| log.arrived(m.step));
                 let optional = |value: Option<f32>| value.map(number).unwrap_or_default();
                 let (sam_loss, cosine) = (optional(m.sam_loss), optional(m.second_order_cosine));
                 let row = format!(
@@ -279,6 +308,10 @@ impl Session {
             }
             Event::Finished => {
                 self.part += 1;
+                if let Some(log) = &mut self.spectrum {
+                    log.arrived(u64::MAX);
+                    self.parts.get(self.part).into_iter().for_each(|setup| log.begin(0, setup.steps));
+                }
                 progress.push(Progress::PartDone);
             }
         }
@@ -287,10 +320,15 @@ impl Session {
 
     /// Optimizer, seed, step and epoch of a row.
     fn row_start(&self, lane: usize, step: u64) -> String {
+        self.lane_at(lane, step).join(",")
+    }
+
+    /// Optimizer, seed and step of a row, and the epoch.
+    fn lane_at(&self, lane: usize, step: u64) -> [String; 2] {
         let setup = &self.parts[self.part];
         let lane = &setup.lanes[lane];
         let epoch = self.config.epochs_of(self.data.train.len(), setup.batch).of(step);
-        format!("{},{},{step},{epoch}", lane.label, lane.seed)
+        [format!("{},{},{step}", lane.label, lane.seed), epoch.to_string()]
     }
 
     fn checkpoint(&mut self, snapshot: Snapshot) -> Result<()> {
@@ -300,9 +338,13 @@ impl Session {
         }
         let metrics_bytes = self.metrics.sync()?;
         let eval_bytes = self.evals.sync()?;
+        let spectrum_bytes = self.spectrum.as_mut().map_or(Ok([0, 0]), |log| {
+            log.arrived(snapshot.step);
+            log.sync()
+        })?;
         let setup = &self.parts[self.part];
-        let mut place =
-            Place { part: self.part, step: snapshot.step, metrics_bytes, eval_bytes, notes: self.notes.clone() };
+        let (part, step, notes) = (self.part, snapshot.step, self.notes.clone());
+        let mut place = Place { part, step, metrics_bytes, eval_bytes, spectrum_bytes, notes };
         if setup.keeps(snapshot.step) || (setup.keep_every.is_some() && snapshot.step == setup.steps) {
             self.keep(setup, &snapshot)?;
         }

@@ -70,7 +70,7 @@ impl Sweep {
         let count = limit.min(part.len());
         let data = data.only(part.chosen(&(0..count).collect::<Vec<_>>(), data.shape));
         // Multiply-adds of a slice: a few milliseconds, between two frames.
-        let work: u64 = if gpu.is_software() { 1 << 24 } else { 1 << 31 };
+        let work: u64 = if gpu.is_software() { 1 << 23 } else { 1 << 31 };
         let all = model.multiply_adds().max(1);
         let sizes = |first: Option<First>| {
             let of_first = first.map_or(0, |first| first.multiply_adds);

@@ -217,11 +217,11 @@ const MAX_ESTIMATE: &str =
     "the largest of L_S at w, after one step of the ascent and after the projected ascent, all along the cross-entropy";
 
 impl BoundOptions {
-    /// Checks the numbers.
+    /// Checks the numbers against `examples` training examples.
     ///
     /// # Errors
     /// [`Error::Input`] naming the flag.
-    pub fn check(&self) -> Result<()> {
+    pub fn check(&self, examples: usize) -> Result<()> {
         let between = |what: &str, value: f64| match value > 0.0 && value < 1.0 {
             true => Ok(()),
             false => Err(Error::input(format!("{what} is {value}; it must be above 0 and below 1."))),
@@ -241,7 +241,7 @@ impl BoundOptions {
             return Err(Error::input(format!("certificate-samples is {samples}; it must be from 2 to 1000000.")));
         }
         SharpnessOptions { rho: self.rho, ascent_steps: self.ascent_steps, ..Default::default() }.check(1)?;
-        self.learn.map_or(Ok(()), |learn| learn.check())
+        self.learn.map_or(Ok(()), |learn| learn.check(examples))
     }
 
     /// Computes them at `state`; training and test examples are those of the data set.
@@ -255,7 +255,7 @@ impl BoundOptions {
         prior: Prior<'_>,
         progress: Progress<'_>,
     ) -> Result<Bound> {
-        self.check()?;
+        self.check(subject.data.train.len())?;
         let subject = &Subject { examples: Examples::Train, ..*subject };
         let (model, data) = (subject.model, subject.data);
         let (n, k) = (data.train.len(), model.parameter_count());
@@ -320,7 +320,7 @@ impl BoundOptions {
         let learned = match self.learn {
             None => None,
             Some(learn) => {
-                let numbers = [self.delta, f64::from(self.seed)];
+                let numbers = (self.delta, self.seed);
                 let (posterior, sigma) = learn.learn(subject, state, centre, numbers, progress).await?;
                 cloud.set_centre(subject, &posterior.weights);
                 let (certificate, test) = self.certificate(subject, &cloud, sigma, progress).await?;

@@ -73,19 +73,20 @@ pub struct Learned {
 }
 
 impl LearnOptions {
-    /// Checks the numbers.
+    /// Checks the numbers against `examples` training examples.
     ///
     /// # Errors
     /// [`Error::Input`] naming the flag.
-    pub fn check(&self) -> Result<()> {
+    pub fn check(&self, examples: usize) -> Result<()> {
         if self.steps == 0 || self.steps > 10_000_000 {
             return Err(Error::input(format!("learn is {}; it must be from 1 to 10000000 steps.", self.steps)));
         }
         if !(self.lr.is_finite() && self.lr > 0.0) {
             return Err(Error::input(format!("learn-lr is {}; it must be a number above 0.", self.lr)));
         }
-        if self.batch == 0 {
-            return Err(Error::input("learn-batch is 0; it must be from 1 on."));
+        if self.batch == 0 || self.batch > examples {
+            let batch = self.batch;
+            return Err(Error::input(format!("learn-batch is {batch}; there are {examples} training examples.")));
         }
         match self.sigma {
             Some(sigma) if !(sigma.is_finite() && sigma > 0.0) => {
@@ -101,16 +102,11 @@ impl LearnOptions {
         subject: &Subject<'_>,
         state: &LaneState,
         prior: &[f32],
-        [delta, seed]: [f64; 2],
+        (delta, seed): (f64, u32),
         progress: Progress<'_>,
     ) -> Result<(LaneState, f64)> {
         let Subject { gpu, model, data, .. } = *subject;
         let examples = data.train.len();
-        if self.batch > examples {
-            let batch = self.batch;
-            return Err(Error::input(format!("learn-batch is {batch}; there are {examples} training examples.")));
-        }
-        let seed = seed as u32;
         let start = self.sigma_start(state);
         let numbers = Posterior {
             examples: examples as f32,
@@ -129,7 +125,9 @@ impl LearnOptions {
         program.write(gpu, plan.mean, bytemuck::cast_slice(&state.weights));
         program.write(gpu, plan.prior, bytemuck::cast_slice(prior));
         program.write(gpu, plan.places, bytemuck::cast_slice(&model.layout()));
-        program.write(gpu, plan.running, bytemuck::cast_slice(&state.running));
+        if !state.running.is_empty() {
+            program.write(gpu, plan.running, bytemuck::cast_slice(&state.running));
+        }
         let learned = [start.ln() as f32, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0f32];
         program.write(gpu, plan.learned, bytemuck::cast_slice(&learned));
         // Draws of the certificate count from 0 on; those of the learning come from another seed.

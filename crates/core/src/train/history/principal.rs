@@ -62,6 +62,7 @@ impl History {
         self.program.write(gpu, self.plan.buffers.chosen, bytemuck::cast_slice(&list));
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         let segment = self.plan.index(HistorySegment::Gram);
+        self.program.prepare(gpu, segment);
         self.program.encode(&mut encoder.begin_compute_pass(&Default::default()), segment);
         let gram = self.plan.buffers.gram;
         let bytes = self.plan.recording.size(gram);
@@ -98,7 +99,9 @@ impl History {
             to.iter_mut().zip(from).for_each(|(to, from)| *to = *from as f32);
         }
         self.program.write(gpu, self.plan.buffers.factors, bytemuck::cast_slice(&table));
-        self.program.run(gpu, self.plan.index(HistorySegment::Directions));
+        let segment = self.plan.index(HistorySegment::Directions);
+        self.program.prepare(gpu, segment);
+        self.program.run(gpu, segment);
         Ok(Some(Principal { variance, step: path.step, sets: n }))
     }
 

@@ -149,7 +149,7 @@ fn cnn(activation: Activation) -> Case {
     Case::new(&format!("cnn {activation:?}"), model, network, IMAGES, 7)
 }
 
-/// Batch norm behind dense layers, whose running statistics are constants.
+/// Batch norm, whose running statistics are constants.
 fn normed(name: &str, activation: Activation) -> Case {
     let style = Style { activation, norm: Some(Norm::Batch), dropout: 0.0 };
     let (shape, sizes) = if name.starts_with("mlp") { (POINTS, [9, 6]) } else { (IMAGES, [5, 8]) };
@@ -161,7 +161,7 @@ fn normed(name: &str, activation: Activation) -> Case {
     Case::new(&format!("{name} {activation:?} with batch norm"), model, network, shape, 7)
 }
 
-/// All kinds of layers without norms: strides and a bias, overlapping pools of both kinds, two additions of one edge whose
+/// All kinds of layers but batch norm: with and without a bias, overlapping pools of both kinds, two additions of one edge whose
 /// activation bends, one of an edge whose activation has a kink, dropout (idle in inference mode), flatten.
 fn list() -> Case {
     let text = json!({"layers": [
@@ -181,6 +181,7 @@ fn list() -> Case {
         {"type": "flatten"},
         {"type": "dense", "outputs": 8},
         {"type": "activation", "function": "leaky-relu"},
+        {"type": "group_norm", "groups": 2},
         {"type": "dense", "outputs": "classes"},
     ]});
     let plain = Style { norm: None, ..style(Activation::Relu) };
@@ -207,7 +208,8 @@ fn list() -> Case {
         Layer::Flatten,
         Layer::Dense { name: name(14), inputs: 6 * 4 * 3, outputs: 8 },
         act(Activation::LeakyRelu),
-        Layer::Dense { name: name(16), inputs: 8, outputs: CLASSES },
+        Layer::GroupNorm { name: name(16), channels: 8, groups: 2 },
+        Layer::Dense { name: name(17), inputs: 8, outputs: CLASSES },
     ];
     Case::new("a list of layers", model, Network { layers }, IMAGES, 5)
 }

@@ -161,6 +161,40 @@ fn normed(name: &str, activation: Activation) -> Case {
     Case::new(&format!("{name} {activation:?} with batch norm"), model, network, shape, 7)
 }
 
+/// A norm as the first layer, whose input does not move, group norm, and a batch norm between two additions.
+fn list_of_norms() -> Case {
+    let text = json!({"layers": [
+        {"type": "batch_norm"},
+        {"type": "conv", "outputs": 6, "kernel": 3, "padding": 1},
+        {"type": "group_norm", "groups": 2},
+        {"type": "activation", "function": "gelu"},
+        {"type": "conv", "outputs": 6, "kernel": 3, "padding": 1},
+        {"type": "batch_norm"},
+        {"type": "add", "from": "layers.3"},
+        {"type": "flatten"},
+        {"type": "dense", "outputs": "classes"},
+    ]});
+    let plain = Style { norm: None, ..style(Activation::Relu) };
+    let model = Model::parse(&text.to_string(), IMAGES, CLASSES, plain).unwrap();
+    let name = |index: usize| format!("layers.{index}");
+    let conv = |index, inputs| {
+        let conv = Conv { stride: 1, padding: 1 };
+        Layer::Conv { name: name(index), inputs, outputs: 6, kernel: 3, conv, bias: true }
+    };
+    let layers = vec![
+        Layer::BatchNorm { name: name(0), channels: 3 },
+        conv(1, 3),
+        Layer::GroupNorm { name: name(2), channels: 6, groups: 2 },
+        Layer::Activation(twin(Activation::Gelu)),
+        conv(4, 6),
+        Layer::BatchNorm { name: name(5), channels: 6 },
+        Layer::Add { from: 3 },
+        Layer::Flatten,
+        Layer::Dense { name: name(8), inputs: 180, outputs: CLASSES },
+    ];
+    Case::new("a list of norms", model, Network { layers }, IMAGES, 5)
+}
+
 /// All kinds of layers but batch norm: with and without a bias, overlapping pools of both kinds, two additions of one edge whose
 /// activation bends, one of an edge whose activation has a kink, dropout (idle in inference mode), flatten.
 fn list() -> Case {
@@ -229,6 +263,7 @@ fn products_of_whole_networks_are_those_of_their_twins() {
         normed("cnn:5,8", Activation::Tanh),
         normed("mlp:9,6", Activation::Gelu),
         list(),
+        list_of_norms(),
     ]);
     for family in FAMILIES {
         let Some(gpu) = gpu(family) else { return };

@@ -59,7 +59,7 @@ fn off(found: &[f32], wanted: &[f32]) -> f64 {
 fn products_are_those_of_pytorch() {
     for family in FAMILIES {
         let Some(gpu) = gpu(family) else { return };
-        for name in RECORDED {
+        for name in RECORDED.iter().filter(|name| family == Family::Register || **name == "cnn") {
             let case = Case::read(name);
             let curvature = pollster::block_on(Curvature::new(&case.subject(gpu), &[&case.state])).unwrap();
             for (product, matrix) in MATRICES {
@@ -73,37 +73,31 @@ fn products_are_those_of_pytorch() {
 
 #[test]
 fn eigenvalues_and_traces_are_those_of_pytorch() {
-    for family in FAMILIES {
-        let Some(gpu) = gpu(family) else { return };
-        for name in RECORDED.iter().filter(|name| family == Family::Register || **name == "cnn") {
-            let case = Case::read(name);
-            for (product, matrix) in MATRICES {
-                let what = format!("{name} {matrix} {family:?}");
-                let options = HessianOptions { product, ..HessianOptions::default() };
-                let subject = case.subject(gpu);
-                let found = pollster::block_on(options.measure(&subject, &case.state, &mut silent)).unwrap();
-                let wanted = case.curvature.values(&format!("{matrix}/eigenvalues"));
-                assert!(found.converged && found.eigenvalues.len() == 5, "{what}");
-                for (k, (found, wanted)) in found.eigenvalues.iter().zip(wanted).enumerate() {
-                    assert!((found / wanted - 1.0).abs() < 2e-4, "{what} {k}: {found} is {wanted}");
-                }
-                assert!(found.residuals.iter().all(|r| *r < 2e-4 * wanted[0]), "{what}: {:?}", found.residuals);
-                let smallest = case.curvature.values(&format!("{matrix}/smallest"))[0];
-                assert!(
-                    (found.smallest - smallest).abs() < 0.02 * wanted[0],
-                    "{what}: {} is {smallest}",
-                    found.smallest
-                );
-                let trace = case.curvature.values(&format!("{matrix}/trace"))[0];
-                let (estimate, error) = (found.trace.unwrap(), found.trace_stderr.unwrap());
-                assert!((estimate - trace).abs() < 4.0 * error, "{what}: {estimate} +- {error} is {trace}");
-                assert!(error < 0.1 * trace, "{what}: the standard error {error} of {trace} is not small");
-                for (k, vector) in found.vectors.iter().enumerate() {
-                    let norm: f64 = vector.iter().map(|v| f64::from(*v).powi(2)).sum();
-                    assert!((norm - 1.0).abs() < 1e-6, "{what} {k}: {norm}");
-                }
-                println!("{what}: {} products", found.iterations);
+    let Some(gpu) = any_gpu() else { return };
+    for name in RECORDED {
+        let case = Case::read(name);
+        for (product, matrix) in MATRICES {
+            let what = format!("{name} {matrix}");
+            let options = HessianOptions { product, ..HessianOptions::default() };
+            let subject = case.subject(gpu);
+            let found = pollster::block_on(options.measure(&subject, &case.state, &mut silent)).unwrap();
+            let wanted = case.curvature.values(&format!("{matrix}/eigenvalues"));
+            assert!(found.converged && found.eigenvalues.len() == 5, "{what}");
+            for (k, (found, wanted)) in found.eigenvalues.iter().zip(wanted).enumerate() {
+                assert!((found / wanted - 1.0).abs() < 2e-4, "{what} {k}: {found} is {wanted}");
             }
+            assert!(found.residuals.iter().all(|r| *r < 2e-4 * wanted[0]), "{what}: {:?}", found.residuals);
+            let smallest = case.curvature.values(&format!("{matrix}/smallest"))[0];
+            assert!((found.smallest - smallest).abs() < 0.02 * wanted[0], "{what}: {} is {smallest}", found.smallest);
+            let trace = case.curvature.values(&format!("{matrix}/trace"))[0];
+            let (estimate, error) = (found.trace.unwrap(), found.trace_stderr.unwrap());
+            assert!((estimate - trace).abs() < 4.0 * error, "{what}: {estimate} +- {error} is {trace}");
+            assert!(error < 0.1 * trace, "{what}: the standard error {error} of {trace} is not small");
+            for (k, vector) in found.vectors.iter().enumerate() {
+                let norm: f64 = vector.iter().map(|v| f64::from(*v).powi(2)).sum();
+                assert!((norm - 1.0).abs() < 1e-6, "{what} {k}: {norm}");
+            }
+            println!("{what}: {} products", found.iterations);
         }
     }
 }
@@ -140,10 +134,10 @@ fn directions_and_densities_agree_with_the_eigenvalues() {
 fn more_eigenvalues_than_parameters_are_refused() {
     let Some(gpu) = any_gpu() else { return };
     let case = Case::read("mlp-tanh");
-    for top in [0, case.model.parameter_count() + 1] {
+    for (top, words) in [(0, "top is 0"), (case.model.parameter_count() + 1, "315")] {
         let options = HessianOptions { top, ..HessianOptions::default() };
         let refused = pollster::block_on(options.measure(&case.subject(gpu), &case.state, &mut silent));
         let error = refused.unwrap_err();
-        assert!(error.is_input() && error.to_string().contains("315"), "{error}");
+        assert!(error.is_input() && error.to_string().contains(words), "{error}");
     }
 }

@@ -307,9 +307,9 @@ pub struct HessianArgs {
     /// The matrix
     #[arg(long, value_enum, default_value_t = Matrix::Hessian)]
     pub product: Matrix,
-    /// Products with the matrix for the eigenvalues at most
-    #[arg(long, default_value_t = 1000, value_name = "N")]
-    pub iterations: usize,
+    /// Products with the matrix for the eigenvalues at most [default: 1000, or four times as many as eigenvalues]
+    #[arg(long, value_name = "N")]
+    pub iterations: Option<usize>,
     /// Residual at which an eigenvalue counts as found, as a part of the largest
     #[arg(long, default_value_t = 1e-4, value_name = "F")]
     pub tolerance: f64,

@@ -24,7 +24,7 @@ pub fn hessian(args: &HessianArgs, matches: &ArgMatches) -> Result<ExitCode> {
             Matrix::Hessian => Product::Hessian,
             Matrix::Ggn => Product::GaussNewton,
         },
-        iterations: args.iterations,
+        iterations: args.iterations.unwrap_or_else(|| HessianOptions::usual_iterations(args.top)),
         tolerance: args.tolerance,
         seed: args.probe_seed,
     };

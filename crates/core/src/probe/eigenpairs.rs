@@ -36,7 +36,7 @@ pub struct Eigenpairs {
 
 /// Basis vectors that a start must have had before its Ritz values are believed.
 const SETTLED: usize = 10;
-/// Products between looks at the Ritz values.
+/// Products between looks at the Ritz values, at least: a look costs the cube of the basis on the host.
 const LOOK: usize = 5;
 /// A Ritz value below this part of the largest may hide others like it: eigenvalues at zero are many, and one start finds each
 /// value once.
@@ -140,7 +140,7 @@ pub async fn largest_eigenpairs(
     };
     lanczos.begin(gpu, &next_start());
     loop {
-        let until = (projected.known + LOOK).min(size);
+        let until = (projected.known + LOOK.max(size / 8)).min(size);
         while lanczos.products() < until && done < products {
             lanczos.product(gpu, operator).await?;
             done += 1;

@@ -111,15 +111,23 @@ impl Default for HessianOptions {
 }
 
 impl HessianOptions {
+    /// Products that `top` eigenvalues usually need at most.
+    pub fn usual_iterations(top: usize) -> usize {
+        top.saturating_mul(4).max(1000)
+    }
+
     /// Checks the numbers for a network of `parameters` parameters.
     ///
     /// # Errors
     /// [`Error::Input`] naming the flag.
     pub fn check(&self, parameters: usize) -> Result<()> {
         let Self { top, trace_probes, iterations, tolerance, .. } = *self;
-        if top == 0 || top > parameters {
+        if top == 0 {
+            return Err(Error::input("top is 0; it must be at least 1."));
+        }
+        if top > parameters {
             return Err(Error::input(format!(
-                "top is {top}; there are 1 to {parameters} eigenvalues, one for each parameter."
+                "top is {top}; there are {parameters} eigenvalues, one for each parameter."
             )));
         }
         check_probes("trace-probes", trace_probes, 0)?;

@@ -44,6 +44,24 @@ fn a_row_for_each_optimizer() {
 }
 
 #[test]
+fn a_surface_against_as_many_evaluations() {
+    if !has_adapter() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    for (model, linear) in [("mlp:20", true), ("cnn:4", false)] {
+        let args = ["bench", "surface", "--model", model, "--input", "1x6x6", "--examples", "30", "--grid", "3"];
+        let ran = ok(dir.path(), &[&args[..], &["--repeat", "1", "--json"]].concat());
+        let row: Value = serde_json::from_str(&ran).unwrap();
+        assert_eq!((&row["linear"], &row["points"]), (&linear.into(), &9.into()));
+        for key in ["surface_ms", "plain_ms", "evaluations_ms", "ratio", "plain_ratio", "surface_cpu_ms"] {
+            assert!(row[key].as_f64().unwrap() > 0.0, "{key} of {row}");
+        }
+        assert!(row["difference"].as_f64().unwrap() <= 2e-6, "{row}");
+    }
+}
+
+#[test]
 fn the_peaks_come_before_the_kernels() {
     if !has_adapter() {
         return;

@@ -106,9 +106,9 @@ fn paths(files: &[PathBuf], loaded: &[Loaded]) -> Result<Vec<Group>> {
     };
     let mut groups: Vec<(PathBuf, Group)> = Vec::new();
     let all_kept = (0..files.len()).all(|i| lane(i).is_some());
-    for i in 0..files.len() {
+    for (i, file) in files.iter().enumerate() {
         let title = lane(i).filter(|_| all_kept).unwrap_or_else(|| "the checkpoints given".into());
-        let folder = if all_kept { files[i].parent().map(Path::to_owned).unwrap_or_default() } else { PathBuf::new() };
+        let folder = file.parent().filter(|_| all_kept).map(Path::to_owned).unwrap_or_default();
         match groups.iter_mut().find(|(own, group)| group.title == title && *own == folder) {
             Some((_, group)) => group.files.push(i),
             None => groups.push((folder, Group { stem: String::new(), title, files: vec![i], names: Vec::new() })),

@@ -107,6 +107,8 @@ pub struct PacBayes {
     pub ln_c: f64,
     /// The place in the grid.
     pub j: f64,
+    /// Whether the grid reaches the best prior; else its widest was taken, and KL is larger than `kl_bound`.
+    pub grid_reached: bool,
     /// s_P^2.
     pub prior_variance: f64,
     /// KL(Q | P).
@@ -292,6 +294,7 @@ impl BoundOptions {
             posterior_variance: variance,
             ln_c: grid.ln_c,
             j: grid.j,
+            grid_reached: grid.reached,
             prior_variance: grid.variance,
             kl: grid.kl,
             kl_bound: grid.kl_bound,
@@ -348,7 +351,7 @@ impl BoundOptions {
             learned,
             notes: Vec::new(),
         };
-        bound.notes = notes(&bound, grid.reached);
+        bound.notes = notes(&bound);
         Ok(bound)
     }
 
@@ -421,7 +424,7 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// What has to be known to read the numbers.
-fn notes(bound: &Bound, reached: bool) -> Vec<String> {
+fn notes(bound: &Bound) -> Vec<String> {
     let mut notes = vec![
         "The lecture's form drops the 1/sqrt(n) that is left outside the ball and the factor 1 - 1/sqrt(n), and has no slack to \
          absorb them; the form with exact constants keeps both. The paper's root is twice as large and absorbs them."
@@ -445,7 +448,7 @@ fn notes(bound: &Bound, reached: bool) -> Vec<String> {
         ),
         _ => {}
     }
-    if !reached {
+    if !bound.pac_bayes.grid_reached {
         notes.push("The weights are too far from the prior for its grid: the widest prior was taken.".to_owned());
     }
     if bound.prior == "init" {

@@ -36,6 +36,8 @@ const SAM: &str = "sam: optimizer=sam rho=0.1";
 const WIDE: &str = "wide: optimizer=sam rho=0.7 schedule=cosine";
 const ADAMW: &str = "adamw: optimizer=adamw lr=0.01";
 const SAM_ADAMW: &str = "sam-adamw: optimizer=sam base=adamw rho=0.1 lr=0.01";
+const FULL: &str = "full: optimizer=sam rho=0.1 second_order=true";
+const FULL_ADAMW: &str = "full-adamw: optimizer=sam base=adamw rho=0.1 lr=0.01 second_order=true";
 const ASAM: &str = "asam: optimizer=asam base=rmsprop lr=0.002 ascent_steps=2";
 const CLIPPED: &str = "clipped: optimizer=sam rho=0.3 p=3 clip_norm=0.5 schedule=step:0.5,1";
 /// Diverges; with SAM, w + e is no number from the gradient's norm on.
@@ -68,7 +70,7 @@ fn a_lane_has_the_same_bits_alone_and_beside_others() {
         let Some(gpu) = gpu(family) else { return };
         let job = Job::new(&with(
             &mlp(),
-            json!({"lane": [SGD, WILD, SAM, WIDE, ADAMW, SAM_ADAMW, WILD_SAM, ASAM, CLIPPED], "seeds": 2}),
+            json!({"lane": [SGD, WILD, SAM, WIDE, ADAMW, SAM_ADAMW, WILD_SAM, ASAM, CLIPPED, FULL], "seeds": 2}),
         ));
         let all: Vec<usize> = (0..job.setup.lanes.len()).collect();
         let troubles = alone_and_beside_others(gpu, &format!("mlp on {family:?}"), &job, &all);
@@ -81,8 +83,8 @@ fn a_lane_has_the_same_bits_alone_and_beside_others() {
         // On a software adapter the other family's convolutions are some thirty times as slow; `parity.rs` compares the
         // lanes of a small CNN in both.
         if family != Family::Shared {
-            let job = Job::new(&with(&cnn(), json!({"lane": [SGD, SAM, WILD, SAM_ADAMW], "seeds": 2})));
-            alone_and_beside_others(gpu, "cnn", &job, &[1, 2, 7]);
+            let job = Job::new(&with(&cnn(), json!({"lane": [SGD, SAM, WILD, SAM_ADAMW, FULL], "seeds": 2})));
+            alone_and_beside_others(gpu, "cnn", &job, &[1, 2, 7, 9]);
         }
     }
 }
@@ -90,9 +92,9 @@ fn a_lane_has_the_same_bits_alone_and_beside_others() {
 #[test]
 fn neither_chunks_nor_quiet_steps_nor_a_resumption_change_bits() {
     let Some(gpu) = any_gpu() else { return };
-    let lanes = json!({"lane": [SGD, SAM, ADAMW, SAM_ADAMW]});
+    let lanes = json!({"lane": [SGD, SAM, FULL, FULL_ADAMW]});
     // Groups of 5 and of 4 examples, and every form of the ascent among the lanes.
-    let forms = json!({"lane": [SGD, SAM, ASAM, CLIPPED]});
+    let forms = json!({"lane": [FULL, SAM, ASAM, CLIPPED]});
     let (groups_of_5, groups_of_4) = (with(&forms, json!({"m": 5})), with(&forms, json!({"m": 4})));
     for (settings, changes) in [(mlp(), lanes.clone()), (cnn(), lanes), (mlp(), groups_of_5), (cnn(), groups_of_4)] {
         let job = Job::new(&with(&settings, changes));
@@ -210,7 +212,7 @@ fn rho_0_is_the_base_optimizer() {
     let Some(gpu) = any_gpu() else { return };
     let lanes = [
         SGD,
-        "sgd-0: optimizer=sam rho=0",
+        "sgd-0: optimizer=sam rho=0 second_order=true",
         ADAMW,
         "adamw-0: optimizer=sam base=adamw rho=0 lr=0.01",
         "nesterov: optimizer=sgd nesterov=true weight_decay=0.01 schedule=cosine warmup=3",

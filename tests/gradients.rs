@@ -126,6 +126,7 @@ fn check_model(name: &str, model: &Model, networks: [&Network; 2], shape: Shape,
             log_every: 1,
             eval_every: 1,
             checkpoint_every: 1,
+            keep_every: None,
         };
         let lanes = one_step(gpu, model, &data, setup);
         let name = format!("{name} on {family:?}");

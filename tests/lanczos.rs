@@ -278,7 +278,8 @@ fn traces_and_densities() {
     let matrix = Matrix::new(gpu, &with_spectrum(&values), 200, 4);
     let mut most = 0;
     let mut progress = |done: usize, all: usize| most = (done * 100 / all).max(most);
-    let found = Quadrature::measure(gpu, &matrix, 200, (10, 30), &signs(200), &mut progress);
+    let draw = signs(200);
+    let found = Quadrature::measure(gpu, &matrix, 200, (10, 30), &draw, &mut progress);
     let found = pollster::block_on(found).unwrap();
     assert_eq!((found.nodes.len(), found.traces.len(), most), (10, 10, 100));
     let (trace, error) = found.trace();

@@ -18,6 +18,8 @@ pub mod layer;
 pub mod layout;
 #[path = "support/mlp.rs"]
 pub mod mlp;
+#[path = "support/tangent.rs"]
+pub mod tangent;
 #[path = "support/training.rs"]
 pub mod training;
 

@@ -1,4 +1,4 @@
-// Adds the images' sums in order: the gradients of beta and gamma.
+// Adds the images' sums in order: the gradients of beta and gamma. They are the first two of NUMBERS vec4s of each channel.
 #import shared/rows
 #import shared/index
 #import shared/group_norm
@@ -7,6 +7,8 @@
 @group(0) @binding(1) var<uniform> rows: Rows;
 @group(0) @binding(2) var<storage, read> sums: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> grads: array<vec4f>;
+
+override NUMBERS: u32 = 4u;
 
 @compute @workgroup_size(64)
 fn main(
@@ -19,7 +21,7 @@ fn main(
   var sum = vec4f(0.0);
   var product = vec4f(0.0);
   for (var image = 0u; image < p.batch; image++) {
-    let o = ((r.work * p.batch + image) * p.channels4 + c) * 4u;
+    let o = ((r.work * p.batch + image) * p.channels4 + c) * NUMBERS;
     sum += sums[o];
     product += sums[o + 1u];
   }

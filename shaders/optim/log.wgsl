@@ -49,11 +49,12 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u
   let norm = gradient_norm(li);
   if li != 0u { return; }
   let slot = clock.step % p.ring * p.lanes + r.lane;
-  var record = Record(clean_tree[0], flipped_tree[0], norm, ascent_tree[0], vec2f(0.0));
+  var record = Record(clean_tree[0], flipped_tree[0], norm, ascent_tree[0], 0.0, 0.0);
   if clock.offset > 0u {
     record.clean += ring[slot].clean;
     record.flipped += ring[slot].flipped;
     record.ascent_loss += ring[slot].ascent_loss;
+    record.second_order_cosine += ring[slot].second_order_cosine;
   }
   ring[slot] = record;
   if wg.z == 0u && clock.offset + p.batch >= p.whole { clock.next = clock.step + 1u; }

@@ -23,10 +23,12 @@ fn every_test_of_the_list_closes_by_checking_what_it_launched() {
     let sources = [
         include_str!("conv.rs"),
         include_str!("norm_and_pool.rs"),
+        include_str!("norm_tangent.rs"),
         include_str!("layers.rs"),
         include_str!("lanczos.rs"),
         include_str!("loss.rs"),
         include_str!("ascent.rs"),
+        include_str!("second_order.rs"),
         include_str!("optim.rs"),
         include_str!("data.rs"),
         include_str!("path.rs"),

@@ -1,9 +1,11 @@
 //! Sums of weights, of gradients and means of statistics against `lowland_reference::probe`.
 
+use lowland::config::Activation;
 use lowland::rng::{Rng, Stream};
-use lowland_reference::probe::{average, combine};
-use lowland_shaders::params::{AddGradients, AverageStatistics, Combine};
-use lowland_shaders::{ADD_GRADIENTS, AVERAGE_STATISTICS, COMBINE};
+use lowland_reference::Activation as Twin;
+use lowland_reference::probe::{average, combine, combine_outputs};
+use lowland_shaders::params::{AddGradients, AverageStatistics, Combine, CombineOutputs};
+use lowland_shaders::{ADD_GRADIENTS, AVERAGE_STATISTICS, COMBINE, COMBINE_OUTPUTS};
 use lowland_tests::bench::{Bench, SENTINEL};
 use lowland_tests::compare::{Tolerance, Want, check, exactly, near, within};
 use lowland_tests::layer::uniform;
@@ -39,6 +41,75 @@ fn by_slot(n: usize, column: usize, want: impl Fn(usize) -> Vec<Want>) -> Vec<Wa
 }
 
 #[test]
+fn what_lies_before_the_first_is_left_alone() {
+    let Some(gpu) = any_gpu() else { return };
+    for (n, first) in [(64, 8), (4096, 2048), (9000, 4100)] {
+        let sources = values(&mut Rng::new(5, Stream::Data, 1), 3 * n);
+        let mut bench = Bench::default();
+        let rows = bench.table(&ROWS);
+        let factors = [[0.5f32, 0.25, 2.0, 0.0]; SLOTS];
+        let from = [bench.input("factors", factors.as_flattened()), bench.input("sources", &sources)];
+        let out = bench.output("out", SLOTS * n);
+        let p = Combine { size4: (n / 4) as u32, stride: (n / 4) as u32, first: (first / 4) as u32 };
+        bench.launch(&COMBINE, &[], &p, rows, &[from[0], from[1], out], (n - first).div_ceil(2048));
+        let ran = bench.run(gpu, 1);
+        let doubles: Vec<Vec<f64>> = sources.chunks(n).map(doubles).collect();
+        let sums = combine(&[0.5, 0.25, 2.0], &[&doubles[0], &doubles[1], &doubles[2]]);
+        let want = by_slot(n, 0, |_| {
+            let mut want = near(&sums);
+            want[..first].fill(Want::Untouched);
+            want
+        });
+        check(&format!("sum of {n} weights from {first} on"), ran.bits(out), &want, SUM);
+    }
+}
+
+#[test]
+fn sums_of_outputs() {
+    let Some(gpu) = any_gpu() else { return };
+    let activations = [
+        (None, None),
+        (Some(Activation::Relu), Some(Twin::Relu)),
+        (Some(Activation::Gelu), Some(Twin::Gelu)),
+        (Some(Activation::Tanh), Some(Twin::Tanh)),
+    ];
+    for (n, sources) in [(4, 3), (2044, 2), (2052, 3), (9000, 2)] {
+        for (step, kept) in [(0u32, 1u32), (4, 3), (1, 2)] {
+            for (activation, twin) in activations {
+                let mut outputs = values(&mut Rng::new(n as u32, Stream::Data, 1), kept as usize * sources * n);
+                let batch = (step % kept) as usize * sources * n;
+                // The first source is NaN: row 2 leaves it out.
+                outputs[batch..batch + n].fill(blank());
+                let last = if sources == 3 { -0.75 } else { 0.0 };
+                let factors = [[0.0, 1.0, 0.0, 0.0], [blank(); 4], [0.0, 1.5, last, 0.0], [blank(); 4]];
+                let mut bench = Bench::default();
+                let rows = bench.table(&ROWS);
+                let from = [
+                    bench.input("factors", factors.as_flattened()),
+                    bench.input("clock", &[step, 99, 0]),
+                    bench.input("outputs", &outputs),
+                ];
+                let y = bench.output("y", SLOTS * n);
+                let p = CombineOutputs { size4: (n / 4) as u32, sources: sources as u32, kept };
+                let code = [("ACTIVATION", activation.map_or(0.0, Activation::code))];
+                let list = [from[0], from[1], from[2], y];
+                bench.launch(&COMBINE_OUTPUTS, &code, &p, rows, &list, n.div_ceil(2048));
+                let ran = bench.run(gpu, 1);
+                let of: Vec<Vec<f64>> = outputs[batch..][..sources * n].chunks(n).map(doubles).collect();
+                let of: Vec<&[f64]> = of.iter().map(Vec::as_slice).collect();
+                let want = by_slot(n, 2, |slot| {
+                    let factors = if slot == 1 { [0.0, 1.5, last.into()] } else { [0.0, 1.0, 0.0] };
+                    near(&combine_outputs(&factors[..sources], &of, twin))
+                });
+                let what = format!("{n} outputs of {sources} sources, batch {step} of {kept}, {activation:?}");
+                check(&what, ran.bits(y), &want, SUM);
+            }
+        }
+    }
+    covers("sums of outputs");
+}
+
+#[test]
 fn sums_of_weights_gradients_and_statistics() {
     let Some(gpu) = any_gpu() else { return };
     for n in [4, 64, 2044, 2048, 2052, 9000] {
@@ -52,7 +123,7 @@ fn sums_of_weights_gradients_and_statistics() {
         let rows = bench.table(&ROWS);
         let from = [bench.input("factors", factors.as_flattened()), bench.input("sources", &sources)];
         let out = bench.output("out", SLOTS * n);
-        let p = Combine { size4, stride: size4 };
+        let p = Combine { size4, stride: size4, first: 0 };
         bench.launch(&COMBINE, &[], &p, rows, &[from[0], from[1], out], n.div_ceil(2048));
 
         let grads = values(rng, SLOTS * n);

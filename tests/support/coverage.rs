@@ -48,6 +48,18 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
             "group_norm_grad_apply",
         ],
     ),
+    (
+        "tangents of norms",
+        &[
+            "batch_norm_tangent_finish",
+            "batch_norm_tangent_grad_finish",
+            "group_norm_tangent_finish",
+            "group_norm_tangent_grad_finish",
+            "norm_tangent_apply",
+            "norm_tangent_grad_apply",
+            "norm_tangent_grad_stats",
+        ],
+    ),
     ("average pool", &["avg_pool_forward", "avg_pool_backward"]),
     ("dropout", &["dropout"]),
     ("add", &["add_forward", "add_backward"]),
@@ -56,6 +68,7 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("global average pool", &["global_avg_pool_forward", "global_avg_pool_backward"]),
     ("loss", &["softmax_cross_entropy"]),
     ("norm and ascent", &["norm_squares", "ascend"]),
+    ("second-order term", &["second_order_dot", "second_order_direction", "second_order_add", "second_order_log"]),
     ("ascent in any norm", &["ascent_extremes", "ascent_powers", "ascend_p"]),
     ("sgd", &["sgd"]),
     ("adam", &["adam"]),
@@ -78,6 +91,7 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
     ("clipped outcomes", &["clip_outcomes"]),
     ("posterior", &["posterior_sums", "posterior_step"]),
     ("sums of weights", &["combine", "add_gradients", "average_statistics"]),
+    ("sums of outputs", &["combine_outputs"]),
 ];
 
 static LAUNCHED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());

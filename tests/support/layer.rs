@@ -4,6 +4,7 @@
 
 use crate::bench::{Bench, Ran};
 use crate::compare::{Tolerance, Want, check};
+use crate::tangent::{Motion, Moves, RowMotion};
 use crate::{layout, twin};
 use lowland::config::Activation;
 use lowland::data::Shape;
@@ -69,11 +70,13 @@ pub struct LayerCase<'a> {
     pub mode: Mode,
     /// Draws the input before its activation.
     pub values: fn(&mut Rng) -> f32,
+    /// Whether the derivative of both passes along a direction is recorded after them; the mode has gradients then.
+    pub moves: Option<Moves>,
 }
 
 /// A layer that has run: what it was fed, and the buffers.
 pub struct LayerRun<'a> {
-    case: LayerCase<'a>,
+    pub(crate) case: LayerCase<'a>,
     /// Input before its activation, by slot.
     pub before: Vec<Tensor>,
     /// Input by slot.
@@ -86,10 +89,12 @@ pub struct LayerRun<'a> {
     pub running: Vec<Vec<Tensor>>,
     /// Gradient of the output by slot of work.
     pub dy: Vec<Tensor>,
-    node: Node,
-    sizes: Sizes,
+    /// The direction that it moves along, where it does.
+    pub motion: Option<Motion>,
+    pub(crate) node: Node,
+    pub(crate) sizes: Sizes,
     arenas: Arenas,
-    ran: Ran,
+    pub(crate) ran: Ran,
 }
 
 /// Of the second input; from its output a relu's derivative is that from its input.
@@ -106,7 +111,7 @@ pub fn draw(rng: &mut Rng, shape: &[usize], values: impl Fn(&mut Rng) -> f32) ->
     Tensor::from_f32(shape, &data)
 }
 
-fn dims(batch: usize, shape: Shape) -> [usize; 4] {
+pub(crate) fn dims(batch: usize, shape: Shape) -> [usize; 4] {
     [batch, shape.channels, shape.height, shape.width]
 }
 
@@ -135,6 +140,7 @@ impl<'a> LayerCase<'a> {
             by_data: false,
             mode: Mode::Train { update_running: true },
             values: uniform,
+            moves: None,
         }
     }
 
@@ -219,6 +225,8 @@ impl<'a> LayerCase<'a> {
         };
         let node = Node { index: INDEX, input, branch: branch_edge, output, parameters, running: running_places };
         let (weight_buffer, rows) = (bench.input("weights", &weight_arena), bench.table(&slots.rows));
+        let mut motion =
+            self.moves.map(|moves| Motion::new(rng, &mut bench, slots, self.batch, &node, moves, parameter_floats));
         let pass = Pass { weights: weight_buffer, rows, mode: self.mode, batch: self.batch };
         let mut scratch = HashMap::new();
         let mut emitter = Emitter {
@@ -235,22 +243,26 @@ impl<'a> LayerCase<'a> {
             self.layer.backward(&node, &mut emitter);
             self.layer.backward_branch(&node, &mut emitter);
         }
+        if let Some(motion) = &mut motion {
+            motion.record(self.layer, &node, &mut emitter);
+        }
         bench.dispatches = emitter.dispatches;
         bench.scratch = scratch.into_values().collect();
+        motion.iter().flat_map(Motion::seconds).for_each(|second| bench.watch(second));
         let ran = bench.run(gpu, 1);
-        LayerRun { case: self, before, x, branch, weights, running, dy, node, sizes, arenas, ran }
+        LayerRun { case: self, before, x, branch, weights, running, dy, motion, node, sizes, arenas, ran }
     }
 }
 
 /// `pack` of each slot that a row uses by `column`, sentinels for the others.
-fn by_slot<T>(list: &[T], slots: &Slots, column: usize, pack: impl Fn(&T) -> Vec<f32>) -> Vec<f32> {
+pub(crate) fn by_slot<T>(list: &[T], slots: &Slots, column: usize, pack: impl Fn(&T) -> Vec<f32>) -> Vec<f32> {
     let used = |slot: usize| slots.rows.iter().any(|row| row[column] as usize == slot);
     let blank = |floats: Vec<f32>| vec![f32::from_bits(crate::bench::SENTINEL); floats.len()];
     let each = |(slot, item): (usize, &T)| if used(slot) { pack(item) } else { blank(pack(item)) };
     list.iter().enumerate().flat_map(each).collect()
 }
 
-fn arena(list: &[Tensor], places: &[Place], floats: usize, blank: f32) -> Vec<f32> {
+pub(crate) fn arena(list: &[Tensor], places: &[Place], floats: usize, blank: f32) -> Vec<f32> {
     let mut out = vec![blank; floats];
     for (tensor, place) in list.iter().zip(places) {
         let values = layout::weight(tensor);
@@ -273,10 +285,12 @@ pub struct RowOf<'a> {
     pub running: &'a [Tensor],
     /// Gradient of the output, before its activation.
     pub dy: &'a Tensor,
+    /// The direction that it moves along, where it does.
+    pub motion: Option<RowMotion<'a>>,
 }
 
 impl LayerRun<'_> {
-    fn row(&self, [weights, data, work, lane]: [u32; 4]) -> RowOf<'_> {
+    pub(crate) fn row(&self, [weights, data, work, lane]: [u32; 4]) -> RowOf<'_> {
         let x = if self.case.by_data { data } else { work };
         RowOf {
             x: &self.x[x as usize],
@@ -285,6 +299,7 @@ impl LayerRun<'_> {
             weights: &self.weights[weights as usize],
             running: &self.running[lane as usize],
             dy: &self.dy[work as usize],
+            motion: self.motion.as_ref().map(|motion| motion.row(weights, work)),
         }
     }
 
@@ -367,7 +382,7 @@ impl LayerRun<'_> {
     }
 }
 
-fn want_arena(list: &[Tensor], places: &[Place], floats: usize) -> Vec<Want> {
+pub(crate) fn want_arena(list: &[Tensor], places: &[Place], floats: usize) -> Vec<Want> {
     let mut out = vec![Want::Untouched; floats];
     for (tensor, place) in list.iter().zip(places) {
         let own = layout::want_weight(tensor);

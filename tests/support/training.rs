@@ -134,7 +134,8 @@ impl Story {
         let mut lines = Vec::new();
         for s in self.steps_of(lane).into_iter().filter(|s| s.step >= from) {
             let sam_loss = s.sam_loss.unwrap_or(-1.0);
-            let values = [s.loss, sam_loss, s.accuracy, s.grad_norm, s.lr, s.rho];
+            let cosine = s.second_order_cosine.unwrap_or(-2.0);
+            let values = [s.loss, sam_loss, s.accuracy, s.grad_norm, s.lr, s.rho, cosine];
             lines.push((format!("step {}", s.step), bits(&values)));
         }
         for e in self.evaluations.iter().filter(|e| e.lane == lane && e.step > from) {

@@ -17,7 +17,27 @@ export async function examine() {
   const fallback = Boolean(info.isFallbackAdapter ?? adapter.isFallbackAdapter);
   const software = fallback || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(`${info.architecture} ${info.device} ${info.description}`);
   const name = [info.vendor, info.architecture, info.description].filter(Boolean).join(" ") || "unnamed adapter";
+  if (software) straighten();
   return { adapter: name, software };
+}
+
+let straightened = 0;
+
+// How many shaders have been made straight.
+export const shadersStraightened = () => straightened;
+
+// A software adapter runs both sides of a branch for every pixel. egui's shader branches for a way of filtering and for
+// dithering that are both off here, and they cost it four fifths of its time: they are left out.
+function straighten() {
+  const create = GPUDevice.prototype.createShaderModule;
+  GPUDevice.prototype.createShaderModule = function (descriptor) {
+    const code = descriptor.code
+      .replace(/if r_locals\.predictable_texture_filtering == 0 \{([^]*?)\n {4}\} else \{[^]*?\n {4}\}\n/, "$1\n")
+      .replace(/if r_locals\.dithering == 1 \{[^]*?\n {4}\}\n/g, "");
+    if (code === descriptor.code) return create.call(this, descriptor);
+    straightened += 1;
+    return create.call(this, { label: descriptor.label, code });
+  };
 }
 
 const listeners = new Set();

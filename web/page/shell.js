@@ -1,8 +1,9 @@
 // Everything around the canvas: loading, `window.lowland`, the table of numbers, files, the link, lost devices, panics.
-import { devices, devicesOpened, onDeviceLost } from "./device.js";
+import { devices, devicesOpened, onDeviceLost, shadersStraightened } from "./device.js";
 
 const byId = (id) => document.getElementById(id);
 const [stage, progress, progressText, progressBar] = ["stage", "progress", "progress-text", "progress-bar"].map(byId);
+const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 const SNAPSHOT_EVERY_MS = 3000;
 const SESSION_KEY = "lowland-snapshot";
 
@@ -87,7 +88,8 @@ async function open() {
   canvas.classList.remove("shown");
   old.replaceWith(canvas);
   firstDevice = devicesOpened();
-  await page.start(canvas, location.href.split("#")[0], location.hash.slice(1), adapter.software, snapshot ?? undefined);
+  const [address, hash] = [location.href.split("#")[0], location.hash.slice(1)];
+  await page.start(canvas, address, hash, adapter.adapter, adapter.software, stillness.matches, snapshot ?? undefined);
   progress.hidden = true;
   requestAnimationFrame(() => canvas.classList.add("shown"));
   // Keys act at once, unless a person is reading elsewhere.
@@ -118,6 +120,7 @@ export function publish() {
       snapshot: () => (keep(), snapshot?.length ?? 0),
       panic: () => app().panic(),
       memory: () => memory.buffer.byteLength,
+      shadersStraightened,
     };
   }
   window.lowland = Object.freeze(lowland);
@@ -146,6 +149,7 @@ let restedFor = false; // training rests because nobody sees it
 
 function listen() {
   document.addEventListener("visibilitychange", () => running() && rest());
+  stillness.addEventListener("change", () => running() && page.set_still(stillness.matches));
   addEventListener("hashchange", () => {
     const hash = location.hash.slice(1);
     if (running() && hash !== shownLink) page.follow(hash);
@@ -213,7 +217,7 @@ function tell() {
   const state = JSON.parse(page.state());
   const lanes = state.lanes ?? [];
   const rate = state.paused ? "paused" : `${Math.round(state.steps_per_second ?? 0)} steps a second`;
-  byId("numbers-caption").textContent = `Step ${state.step}, ${rate}, on ${state.adapter || adapter.adapter}${state.error ? `. ${state.error}` : ""}`;
+  byId("numbers-caption").textContent = `Step ${state.step}, ${rate}, on ${state.adapter}${state.error ? `. ${state.error}` : ""}`;
   const rows = lanes.map((lane) => {
     const row = document.createElement("tr");
     const loss = Number.isFinite(lane.loss) ? lane.loss.toPrecision(3) : "not measured yet";

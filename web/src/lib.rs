@@ -43,16 +43,20 @@ impl Page {
     }
 
     /// Draws on `canvas` and trains what `hash`, the URL's part after `#`, asks for; or goes on from what `snapshot` keeps.
-    /// `address` is the URL before `#`, for links. `software` says that the adapter computes on the CPU, which wgpu cannot tell in a browser.
+    /// `address` is the URL before `#`, for links. `adapter` is what the adapter is called, and `software` says that it computes on
+    /// the CPU, neither of which wgpu can tell in a browser. `still` says that nothing may move by itself.
     ///
     /// # Errors
     /// What the browser says where it gives no device.
+    #[allow(clippy::too_many_arguments, reason = "a script has no structs of ours")]
     pub async fn start(
         &self,
         canvas: HtmlCanvasElement,
         address: String,
         hash: String,
+        adapter: String,
         software: bool,
+        still: bool,
         snapshot: Option<Vec<u8>>,
     ) -> Result<(), JsValue> {
         let mut wgpu_options = WgpuConfiguration::default();
@@ -60,7 +64,8 @@ impl Page {
             setup.device_descriptor = Arc::new(Gpu::device_descriptor);
         }
         let options = eframe::WebOptions { wgpu_options, dithering: !software, ..Default::default() };
-        let start = Start { link: hash, software: Some(software), snapshot, address, ..Start::default() };
+        let start =
+            Start { link: hash, software: Some(software), adapter, still, snapshot, address, ..Start::default() };
         let create = move |context: &eframe::CreationContext<'_>| {
             let render = context.wgpu_render_state.clone().ok_or("the browser gave no device")?;
             let app = App::new(&context.egui_ctx, render, start);
@@ -112,6 +117,12 @@ impl Page {
     /// The URL's hash that holds what is trained and shown.
     pub fn link(&self) -> Result<String, JsError> {
         Ok(self.app()?.link())
+    }
+
+    /// Whether nothing may move by itself, from now on.
+    pub fn set_still(&self, still: bool) -> Result<(), JsError> {
+        self.app()?.set_still(still);
+        Ok(())
     }
 
     /// Goes where a hash points that somebody typed.

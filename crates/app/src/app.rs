@@ -20,6 +20,8 @@ pub struct Start {
     pub config: Option<Config>,
     /// Whether the adapter computes on the CPU, where the shell knows and the adapter does not.
     pub software: Option<bool>,
+    /// What the adapter is called, where the shell knows and wgpu does not.
+    pub adapter: String,
     /// What [`App::snapshot`] kept, to go on from; it has its own link.
     pub snapshot: Option<Vec<u8>>,
     /// Whether nothing may move by itself, as the system asks.
@@ -43,7 +45,7 @@ impl App {
     /// An app on egui's device.
     pub fn new(context: &egui::Context, render: RenderState, start: Start) -> Self {
         tokens::install(context);
-        let mut engine = Engine::new(render, start.software);
+        let mut engine = Engine::new(render, start.software, &start.adapter);
         let mut state = State::new();
         match start.snapshot.as_deref().map(keep::read) {
             None => {
@@ -63,11 +65,7 @@ impl App {
                 state.warn(error);
             }
         }
-        state.still = start.still;
-        if start.still {
-            context.all_styles_mut(|style| style.animation_time = 0.0);
-        }
-        Self {
+        let mut app = Self {
             state,
             engine,
             context: context.clone(),
@@ -75,7 +73,9 @@ impl App {
             address: start.address,
             commands: Vec::new(),
             ground_pixels: [640, 420],
-        }
+        };
+        app.set_still(start.still);
+        app
     }
 
     /// What is asked for and shown.

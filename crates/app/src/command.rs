@@ -55,6 +55,8 @@ pub enum Command {
     ToggleLogLoss,
     /// Trains the map of rho and learning rate, so many steps a cell; nothing ends that.
     TrainMap(Option<u64>),
+    /// Rescales a side: its first layer grows by this factor, the next one shrinks by it.
+    Rescale(usize, f32),
     /// Opens the run folder at this path beside the race.
     OpenRun(String),
     /// Lets the person choose such a folder.
@@ -205,6 +207,12 @@ pub const COMMANDS: &[Spec] = &[
         ],
     ),
     with("train-map", "Train the map of rho and learning rate", "steps, or stop", &["300", "1000", "3000", "stop"]),
+    with(
+        "rescale",
+        "Rescale: same network, other weights",
+        "left or right, and a factor from 0.01 to 100",
+        &["left,10", "left,0.1", "right,10", "right,0.1"],
+    ),
     with("open-run", "Open a run folder", "path", &[]),
     plain("choose-run", "Choose a run folder", None),
     with("close-run", "Close a run folder", "number from 0", &[]),
@@ -306,6 +314,12 @@ impl Command {
             "train-map" => {
                 let steps = argument.parse().ok().filter(|steps| (1..=1_000_000).contains(steps));
                 Self::TrainMap(Some(steps.ok_or_else(wrong)?))
+            }
+            "rescale" => {
+                let (side, factor) = argument.split_once(',').ok_or_else(wrong)?;
+                let side = ["left", "right"].iter().position(|name| *name == side.trim()).ok_or_else(wrong)?;
+                let factor = factor.trim().parse().ok().filter(|f: &f32| (0.01..=100.0).contains(f));
+                Self::Rescale(side, factor.ok_or_else(wrong)?)
             }
             "open-run" if !argument.is_empty() => Self::OpenRun(argument.into()),
             "choose-run" => Self::ChooseRun,

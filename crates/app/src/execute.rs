@@ -73,6 +73,7 @@ impl State {
             Command::Smoothing(amount) => self.view.smoothing = amount,
             Command::Plot(place, plot) => self.view.plots[place.min(1)] = plot,
             Command::TrainMap(steps) => engine.train_map(self, steps)?,
+            Command::Rescale(side, factor) => engine.rescale(self, crate::engine::Rescale { side, factor })?,
             Command::OpenRun(path) => self.runs.open(std::path::Path::new(path.trim()))?,
             Command::ChooseRun => return Ok(Some(Outside::OpenRun)),
             Command::CloseRun(run) => self.runs.close(run),

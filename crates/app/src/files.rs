@@ -121,6 +121,7 @@ pub fn side_of(kind: &str, state: &State) -> usize {
 /// # Errors
 /// A sentence that says what is wrong with the file and what can be opened; nothing has changed then.
 pub fn open(state: &mut State, name: &str, bytes: Vec<u8>) -> Result<(), String> {
+    let Some(bytes) = crate::dropped::open(state, name, bytes)? else { return Ok(()) };
     let text = || std::str::from_utf8(&bytes).ok().map(|text| text.trim_start_matches('\u{feff}').trim());
     if bytes.get(8) == Some(&b'{') && !name.ends_with(".json") {
         return open_checkpoint(state, name, bytes);
@@ -143,8 +144,9 @@ pub fn open(state: &mut State, name: &str, bytes: Vec<u8>) -> Result<(), String>
             Ok(())
         }
         _ => Err(format!(
-            "{name} cannot be opened: it is neither a configuration (JSON), a checkpoint (safetensors) nor a link.{}",
-            if cfg!(target_family = "wasm") { " Data are read by the desktop app." } else { "" }
+            "{name} cannot be opened: it is neither a configuration (JSON), a checkpoint (safetensors), a link, a table (CSV) \
+             nor a part of a set in IDX files.{}",
+            if cfg!(target_family = "wasm") { " Other data are read by the desktop app." } else { "" }
         )),
     }
 }
@@ -261,6 +263,7 @@ mod tests {
             step: 0,
             loss: 0.0,
             sam_loss: None,
+            second_order_cosine: None,
             accuracy: 0.0,
             grad_norm: 0.0,
             lr: 0.0,

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::curves::Quantity;
 use crate::engine::Job;
 use crate::execute::Outside;
+#[cfg(not(target_arch = "wasm32"))]
 use crate::state::Layer;
 use crate::{files, keep, share};
 use egui::{ColorImage, ThemePreference};
@@ -90,6 +91,8 @@ impl App {
     /// Whether nothing may move by itself, for those who asked their system for that: slow motion then shows stills.
     pub fn set_still(&mut self, still: bool) {
         self.state.still = still;
+        let time = if still { 0.0 } else { egui::Style::default().animation_time };
+        self.context.all_styles_mut(|style| style.animation_time = time);
     }
 
     /// The bytes of a file: `config`, `checkpoint` (`checkpoint-left`, `checkpoint-right`), `csv`, `surface` or `png`. `None` while it

@@ -258,7 +258,8 @@ fn gradients(config: &Config, label: &str) -> u32 {
     let lane = lanes.into_iter().flatten().find(|lane| lane.label == label);
     lane.map_or(1, |lane| {
         let climbs = matches!(lane.config.optimizer.as_deref(), Some("sam" | "asam")) && lane.config.rho != Some(0.0);
-        if climbs { 1 + lane.config.ascent_steps } else { 1 }
+        let second_order = if lane.config.second_order { 3 } else { 0 };
+        if climbs { 1 + lane.config.ascent_steps + second_order } else { 1 }
     })
 }
 

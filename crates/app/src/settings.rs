@@ -25,6 +25,8 @@ pub enum Range {
     Whole(f64, f64),
     /// One of these.
     Choice(&'static [&'static str]),
+    /// Two different ones of these, for the left and the right side.
+    Sides(&'static [&'static str]),
     /// On or off.
     Switch,
     /// A text that the engine checks.
@@ -100,9 +102,9 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "optimizer",
         label: "optimizers",
-        help: "Left and right: two of sgd, sam, asam, adam, adamw, rmsprop.",
+        help: "What the left and the right side are trained with.",
         change: Change::Rebuild,
-        range: Range::Text,
+        range: Range::Sides(&["sgd", "sam", "asam", "adam", "adamw", "rmsprop"]),
     },
     Setting {
         key: "base",
@@ -124,6 +126,13 @@ pub const SETTINGS: &[Setting] = &[
         help: "The climb in this many steps of rho / j.",
         change: Change::Rebuild,
         range: Range::Whole(1.0, 10.0),
+    },
+    Setting {
+        key: "second_order",
+        label: "second order",
+        help: "SAM's whole gradient, with the term that it drops: g_s + H v. It takes five gradients a step, and p = 2.",
+        change: Change::Rebuild,
+        range: Range::Switch,
     },
     Setting {
         key: "nesterov",

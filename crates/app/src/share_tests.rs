@@ -75,11 +75,13 @@ fn hundreds_of_configurations_come_back() {
                 }
                 crate::settings::Range::Whole(low, high) => (low as u64 + next((high - low) as u64 + 1)).to_string(),
                 crate::settings::Range::Choice(all) => all[next(all.len() as u64) as usize].to_owned(),
+                crate::settings::Range::Sides(all) => {
+                    format!("{},{}", all[next(2) as usize], all[2 + next(2) as usize])
+                }
                 crate::settings::Range::Switch => (next(2) == 1).to_string(),
                 crate::settings::Range::Text => match setting.key {
                     "data" => "csv:/a b/100 % & more?=#.csv".into(),
                     "model" => r#"{"layers":[{"p":0.1,"type":"dropout"}]}"#.into(),
-                    "optimizer" => "sgd,asam".into(),
                     _ => "2".into(),
                 },
             };

@@ -1,6 +1,7 @@
 //! What the host knows: what is asked for, what is on screen, and what has been measured.
 
 use crate::curves::{Curves, Quantity};
+use crate::dropped::Dropped;
 use crate::engine::{Start, Weights};
 use crate::plots::Plot;
 use crate::runs::Runs;
@@ -34,6 +35,8 @@ pub struct State {
     pub curves: Curves,
     /// Run folders that are open beside it.
     pub runs: Runs,
+    /// Data in files that wait for others of their set.
+    pub dropped: Dropped,
     /// What the app has to say, newest last.
     pub messages: Vec<Message>,
     /// The settings a lesson's link hides; `*` hides all.
@@ -261,6 +264,7 @@ impl State {
             search: String::new(),
             curves: Curves::default(),
             runs: Runs::default(),
+            dropped: Dropped::default(),
             messages: Vec::new(),
             hidden: Vec::new(),
             slow: None,

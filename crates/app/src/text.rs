@@ -108,6 +108,10 @@ pub const KEYS_NOTE: &str =
 /// What the program is.
 pub const ABOUT: &str = "Trains neural networks with Sharpness-Aware Minimization on any GPU, and shows what it does to \
                          the ground that it walks on.";
+/// Whose chooser it is.
+pub const SIDES: [&str; 2] = ["Left side", "Right side"];
+/// What the sides are trained with where nobody said.
+pub const SIDES_DEFAULT: &str = "sgd,sam";
 /// While a file is held over the window.
 pub const DROP: &str = "Drop a configuration, a checkpoint, a link or data";
 

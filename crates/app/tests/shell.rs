@@ -106,6 +106,22 @@ fn keys_settings_and_about_open_and_close() {
 }
 
 #[test]
+fn each_side_has_a_chooser_of_its_optimizer() {
+    let mut harness = begun(WIDE, Theme::Dark);
+    harness.state_mut().command("show", "settings").unwrap();
+    steps(&mut harness, 3);
+    let combos = harness.query_all_by_role(egui::accesskit::Role::ComboBox);
+    let right = combos.into_iter().find(|combo| combo.value().as_deref() == Some("sam"));
+    let named_sgd = harness.query_all_by_label("sgd").count();
+    right.expect("the right side's chooser shows sam").click();
+    steps(&mut harness, 2);
+    assert_eq!(harness.query_all_by_label("sgd").count(), named_sgd, "what the left side has is not offered");
+    harness.get_by_label("asam").click();
+    steps(&mut harness, 3);
+    assert_eq!(harness.state().state().config.optimizer.as_deref(), Some("sgd,asam"));
+}
+
+#[test]
 fn files_come_back() {
     let mut harness = begun(WIDE, Theme::Dark);
     let mut saved = |kind: &str| {

@@ -208,6 +208,33 @@ pub enum BenchKind {
     /// The adapter's peaks, and each kernel at the sizes of the usual networks
     #[command(after_help = "Example: lowland bench kernels --json")]
     Kernels(BenchKernels),
+    /// A loss surface, against as many evaluations
+    #[command(after_help = "Example: lowland bench surface --model mlp:256,128 --input 1x28x28 --examples 512 --grid 25")]
+    Surface(BenchSurface),
+}
+
+#[derive(Debug, Args)]
+pub struct BenchSurface {
+    /// Network
+    #[arg(long, default_value = "mlp:256,128")]
+    pub model: String,
+    /// Channels, height and width of an example
+    #[arg(long, default_value = "1x28x28", value_name = "CxHxW")]
+    pub input: String,
+    /// Classes
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub classes: usize,
+    /// Examples that are measured at each point
+    #[arg(long, default_value_t = 512, value_name = "N")]
+    pub examples: usize,
+    /// Points along each axis
+    #[arg(long, default_value_t = 25, value_name = "N")]
+    pub grid: usize,
+    /// How often each way is timed; medians count
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub repeat: usize,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 #[derive(Debug, Args)]

@@ -1,10 +1,10 @@
 //! `lowland bench`.
 
-use crate::args::{BenchArgs, BenchKind, BenchStep};
+use crate::args::{BenchArgs, BenchKind, BenchStep, BenchSurface};
 use crate::print::{out, say};
 use anyhow::Result;
 use lowland::Error;
-use lowland::bench::{KernelTime, Peaks, StepBench, StepTime, Steps, time_kernels};
+use lowland::bench::{KernelTime, Peaks, StepBench, StepTime, Steps, SurfaceBench, time_kernels};
 use lowland::config::Config;
 use lowland::data::Shape;
 use lowland::gpu::Gpu;
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 pub fn bench(args: BenchArgs, process_start: Instant) -> Result<ExitCode> {
     match args.kind {
         BenchKind::Step(args) => step(&args, process_start),
+        BenchKind::Surface(args) => surface(&args),
         BenchKind::Kernels(args) => {
             let gpu = args.common.gpu()?;
             let peaks = pollster::block_on(Peaks::measure(&gpu))?;
@@ -90,6 +91,43 @@ fn step(args: &BenchStep, process_start: Instant) -> Result<ExitCode> {
         start = Instant::now();
     }
     out(&if args.common.json { steps_json(args, &gpu, &rows) } else { steps_text(args, &gpu, &peaks, &rows) })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn surface(args: &BenchSurface) -> Result<ExitCode> {
+    let model = parse(&args.model, &args.input, args.classes)?;
+    if !(1..=100).contains(&args.repeat) {
+        return Err(Error::input(format!("--repeat is {}; it must be from 1 to 100.", args.repeat)).into());
+    }
+    let gpu = args.common.gpu()?;
+    let bench = SurfaceBench { examples: args.examples, grid: args.grid, repeat: args.repeat };
+    let time = pollster::block_on(bench.run(&gpu, &model))?;
+    let [ratio, plain_ratio] = [time.evaluations, time.plain].map(|seconds| seconds / time.surface);
+    let text = if args.common.json {
+        let document = json!({
+            "model": args.model, "input": args.input, "examples": args.examples, "grid": args.grid, "points": time.points,
+            "surface_ms": short(1e3 * time.surface), "plain_ms": short(1e3 * time.plain),
+            "evaluations_ms": short(1e3 * time.evaluations), "ratio": short(ratio), "plain_ratio": short(plain_ratio),
+            "difference": short(time.difference), "linear": time.linear, "adapter": gpu.info().name,
+        });
+        format!("{document:#}")
+    } else {
+        let BenchSurface { model, examples, grid, .. } = args;
+        let how = if time.linear { "by the linearity of its first layer" } else { "whole evaluations side by side" };
+        format!(
+            "{}: {model}, {grid} x {grid} points, {examples} examples\n\
+             surface          {:9.1} ms  ({how})\n\
+             plain surface    {:9.1} ms  {plain_ratio:.2} times as long; losses differ by {:.1e} at most\n\
+             {:4} evaluations {:9.1} ms  {ratio:.2} times as long",
+            gpu.info().name,
+            1e3 * time.surface,
+            1e3 * time.plain,
+            time.difference,
+            time.points,
+            1e3 * time.evaluations,
+        )
+    };
+    out(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

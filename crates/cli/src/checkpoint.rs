@@ -18,6 +18,8 @@ pub struct Loaded {
     pub model: Model,
     pub data: Rc<Dataset>,
     pub state: LaneState,
+    /// The steps that it was trained for, where it was kept on the way.
+    pub step: Option<u64>,
 }
 
 /// Data sets by the settings they follow from: checkpoints of one run share theirs.
@@ -87,7 +89,8 @@ pub fn load(file: &Path, changes: &Map<String, Value>, sets: &mut Sets) -> Resul
     }
     let model = config.model(data.shape, data.classes)?;
     let state = read_tensors(&model, &bytes, &source)?;
-    Ok(Loaded { config, model, data, state })
+    let step = metadata.get(lowland::run::STEP_KEY).and_then(|text| text.parse().ok());
+    Ok(Loaded { config, model, data, state, step })
 }
 
 pub fn missing_val() -> Error {

@@ -1,6 +1,8 @@
 //! The landscape of a finished run, measured for its report into `RUN/landscape`: the line from one solution to the other,
 //! the surface around each, and the sharpness of all.
 
+mod measures;
+
 use crate::args::Common;
 use crate::checkpoint::{Loaded, Sets, load};
 use crate::print::say;
@@ -10,12 +12,11 @@ use anyhow::{Context as _, Result};
 use lowland::Error;
 use lowland::data::Dataset;
 use lowland::gpu::Gpu;
-use lowland::probe::{Examples, Interpolation, SharpnessOptions, Statistics, Subject, Surface, SurfaceOptions};
+use lowland::probe::{Examples, Interpolation, Statistics, Subject, Surface, SurfaceOptions};
 use lowland::run::{RunFolder, write_atomically};
 use lowland::view::{Camera, HeightField};
 use lowland_report::HeightScale;
 use serde_json::{Map, Value, json};
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
@@ -37,7 +38,7 @@ pub fn exit_code(outcome: Outcome) -> ExitCode {
 }
 
 /// What is measured, and how; raised when that changes, so that landscapes of before are measured again.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The folder below that of the run, and the file that says what is in it, which is written last.
 const FOLDER: &str = "landscape";
 const RECORD: &str = "landscape.json";
@@ -143,7 +144,7 @@ fn try_update(
     });
     let outcome = job.line(&drawn, &subjects, &sizes, &mut document).and_then(|()| {
         job.surfaces(&drawn, &subjects, &sizes, &mut document)?;
-        job.sharpness(&networks, &changes, &mut sets, &subjects, &mut document)
+        job.measures(&networks, &changes, &mut sets, &subjects, &mut document)
     });
     job.counter.finish();
     outcome?;
@@ -350,31 +351,6 @@ impl Job<'_> {
         }
         let Sizes { grid, .. } = sizes;
         document["surfaces"] = json!({"grid": grid, "range": options.range, "direction_seed": 0, "list": list});
-        Ok(())
-    }
-
-    fn sharpness(
-        &mut self,
-        networks: &[(&str, u32)],
-        changes: &Map<String, Value>,
-        sets: &mut Sets,
-        all: &Networks,
-        document: &mut Value,
-    ) -> Result<()> {
-        let options = SharpnessOptions { rho: all.rho, ..Default::default() };
-        let mut csv = String::from("optimizer,seed,examples,rho,p,loss,sam_loss,sharpness,grad_norm\n");
-        for (label, seed) in networks {
-            self.counter.show(self.done, self.total);
-            let network = load(&all.file(label, *seed), changes, sets)?;
-            let subject = Subject { gpu: self.gpu, model: &network.model, data: self.data, examples: Examples::Train };
-            let measured = until(self.stop, options.measure(&subject, &network.state, &mut |_, _| ()))?;
-            self.done += 1;
-            let lowland::probe::Sharpness { loss, sam_loss, sharpness, grad_norm, .. } = measured;
-            let (examples, rho, p) = (measured.examples, measured.rho, measured.p);
-            let _ = writeln!(csv, "{label},{seed},{examples},{rho},{p},{loss},{sam_loss},{sharpness},{grad_norm}");
-        }
-        self.write("sharpness.csv", csv.as_bytes())?;
-        document["sharpness"] = json!({"file": "sharpness.csv", "rho": options.rho, "p": options.p});
         Ok(())
     }
 }

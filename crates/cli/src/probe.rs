@@ -5,6 +5,7 @@ mod files;
 mod hessian;
 mod interpolate;
 pub mod pictures;
+mod plane;
 mod sharpness;
 mod spectrum;
 mod surface;
@@ -80,9 +81,9 @@ impl<'a> Job<'a> {
 }
 
 /// Weights can only be mixed where they mean the same: one network, and one data set to measure it with.
-fn same(files: &[PathBuf], loaded: &[Loaded]) -> Result<(), Error> {
-    let first = &loaded[0];
-    for (file, other) in files.iter().zip(loaded).skip(1) {
+fn same(files: &[PathBuf], loaded: &[&Loaded]) -> Result<(), Error> {
+    let first = loaded[0];
+    for (file, other) in files.iter().zip(loaded.iter().copied()).skip(1) {
         let network = |l: &Loaded| (l.model.name().to_owned(), l.config.activation, l.config.norm);
         let shapes = |l: &Loaded| {
             let tensors = l.model.parameters().iter().chain(l.model.running());

@@ -34,7 +34,7 @@ fn tables_of_a_comparison() {
             "--optimizer",
             "sgd,sam",
             "--lane",
-            "wide: optimizer=sam rho=0.2 lr=0.05",
+            "wide: optimizer=sam rho=0.2 lr=0.05 second-order=true",
             "--lane",
             "flat: optimizer=sam rho=0",
             "--model",
@@ -62,8 +62,8 @@ fn tables_of_a_comparison() {
     assert!(std::fs::read_to_string(dir.join("run/report.html")).unwrap().contains("<html"));
 
     let metrics = Csv::read(&dir.join("run/metrics.csv"));
-    let columns = "optimizer,seed,step,epoch,loss,sam_loss,accuracy,grad_norm,lr,rho";
-    assert_eq!(metrics.columns[..10].join(","), columns);
+    let columns = "optimizer,seed,step,epoch,loss,sam_loss,accuracy,grad_norm,lr,rho,second_order_cosine";
+    assert_eq!(metrics.columns[..11].join(","), columns);
     // 4 lanes, 2 seeds, steps 0 2 4 6 8 10 12.
     assert_eq!(metrics.rows.len(), 4 * 2 * 7);
     for row in &metrics.rows {
@@ -74,6 +74,9 @@ fn tables_of_a_comparison() {
         let climbs = ["sam", "wide"].contains(&get("optimizer"));
         assert_eq!(!get("sam_loss").is_empty(), climbs, "{row:?}");
         assert!(!climbs || number(get("sam_loss")) > number(get("loss")));
+        let cosine = get("second_order_cosine");
+        assert_eq!(!cosine.is_empty(), get("optimizer") == "wide", "{row:?}");
+        assert!(cosine.is_empty() || (0.0..1.0).contains(&number(cosine)), "{row:?}");
         let expected = match get("optimizer") {
             "sam" => (0.1, 0.05),
             "wide" => (0.05, 0.2),

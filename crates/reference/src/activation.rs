@@ -63,6 +63,20 @@ impl Activation {
             Self::Tanh => 1.0 - z.tanh().powi(2),
         }
     }
+
+    /// Its second derivative at `z`, 0 at kinks:
+    /// GELU `phi(z) (2 - z^2)`, SiLU `s (1 - s) (2 + z (1 - 2 s))`, tanh `-2 tanh z (1 - tanh^2 z)`.
+    pub fn second_derivative(self, z: f64) -> f64 {
+        match self {
+            Self::Relu | Self::LeakyRelu => 0.0,
+            Self::Gelu => (-0.5 * z * z).exp() / (2.0 * PI).sqrt() * (2.0 - z * z),
+            Self::Silu => {
+                let s = sigmoid(z);
+                s * (1.0 - s) * (2.0 + z * (1.0 - 2.0 * s))
+            }
+            Self::Tanh => -2.0 * z.tanh() * (1.0 - z.tanh().powi(2)),
+        }
+    }
 }
 
 /// `1 / (1 + exp(-z))`.
@@ -185,6 +199,8 @@ mod tests {
         for activation in Activation::ALL {
             let derivative = z.map(|z| activation.derivative(z));
             check_gradient(activation.name(), &z, &derivative, |z| z.data.iter().map(|&z| activation.value(z)).sum());
+            let second = z.map(|z| activation.second_derivative(z));
+            check_gradient(activation.name(), &z, &second, |z| z.data.iter().map(|&z| activation.derivative(z)).sum());
         }
     }
 

@@ -10,6 +10,25 @@ pub fn sam(gradient: &[f64], rho: f64) -> Vec<f64> {
     gradient.iter().map(|g| rho * (g / norm)).collect()
 }
 
+/// The direction that SAM's dropped term multiplies the Hessian by: the transposed derivative of `e(w) = rho g / |g|_2`
+/// (Foret et al. 2021, 3 and C.4) is `H M` with `M = rho / |g| (I - g g^T / |g|^2)`, so the whole gradient of
+/// `w -> L(w + e(w))` is `g_s + H v`, `v = M g_s`; 0 where the gradient is 0.
+pub fn dropped_direction(gradient: &[f64], at_ascent: &[f64], rho: f64) -> Vec<f64> {
+    let norm = l2_norm(gradient);
+    if norm == 0.0 {
+        return vec![0.0; gradient.len()];
+    }
+    let along: f64 = gradient.iter().zip(at_ascent).map(|(g, g_s)| g / norm * g_s).sum();
+    gradient.iter().zip(at_ascent).map(|(g, g_s)| rho / norm * (g_s - along * g / norm)).collect()
+}
+
+/// The cosine between two gradients; 1 where one is 0.
+pub fn cosine(a: &[f64], b: &[f64]) -> f64 {
+    let lengths = l2_norm(a) * l2_norm(b);
+    let dot: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+    if lengths == 0.0 { 1.0 } else { dot / lengths }
+}
+
 /// `e = rho T sign(h) |h|^(q-1) / (sum |h|^q)^(1/p)` with `h = T g` and `1/p + 1/q = 1`, so that `|e / T|_p = rho` and no
 /// other such e has a larger `<g, e>`. `p = 1` takes the first largest `|h|`; T is 1 for SAM.
 pub fn general(gradient: &[f64], scale: &[f64], rho: f64, p: f64) -> Vec<f64> {
@@ -54,6 +73,10 @@ mod tests {
         assert_close(&e, &[0.0980580676, 0.0196116135], 5e-11);
         let sam = gradient([w[0] + e[0], w[1] + e[1]]);
         assert_close(&sam, &[10.98058068, 2.01961161], 5e-9);
+        // With the term that is dropped: the Hessian is A.
+        let v = dropped_direction(&gradient(w), &sam, 0.1);
+        let full = [sam[0] + a[0] * v[0], sam[1] + a[1] * v[1]];
+        assert_close(&full, &[10.98390908, 2.01794741], 5e-9);
         let sgd = Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
         sgd.step(0.05, &mut w, &sam, &mut None);
         assert_close(&w, &[1.0 - 0.549029034, 2.0 - 0.1009805805], 5e-10);

@@ -124,6 +124,110 @@ pub fn inference_backward(x: &Tensor, gamma: &Tensor, statistics: &Statistics, d
     gradient
 }
 
+/// A direction of the inputs of [`forward`] or [`inference`].
+#[derive(Clone, Copy, Debug)]
+pub struct Direction<'a> {
+    /// Tangent of the input.
+    pub x: &'a Tensor,
+    /// Tangent of the scale.
+    pub gamma: &'a Tensor,
+    /// Tangent of the shift.
+    pub beta: &'a Tensor,
+}
+
+/// Tangent of the output along `v`, with `s = sqrt(variance + eps)`, the normalised input n and means over the batch:
+/// `gamma Rn + n v.gamma + v.beta`, `Rn = (v.x - mean(v.x) - n mean(n v.x)) / s`; where the statistics are given (`by_batch`
+/// false), `Rn = v.x / s`.
+pub fn tangent(x: &Tensor, gamma: &Tensor, statistics: &Statistics, v: Direction<'_>, by_batch: bool) -> Tensor {
+    let [_, channels, inner] = x.channels();
+    let Normalised { n, rn, .. } = normalised(x, statistics, v.x, by_batch);
+    let mut ry = rn;
+    for (index, value) in ry.data.iter_mut().enumerate() {
+        let c = index / inner % channels;
+        *value = gamma.data[c] * *value + n.data[index] * v.gamma.data[c] + v.beta.data[c];
+    }
+    ry
+}
+
+/// Tangents of what [`backward`] (or, with given statistics, [`inference_backward`]) gives, along `v` and `rdy`, the tangent
+/// of `dy`. With `dn = gamma dy`, `Rdn = gamma rdy + v.gamma dy` and `Rs = mean(n v.x)`:
+/// `Rdgamma = sum (rdy n + dy Rn)`, `Rdbeta = sum rdy`,
+/// `Rdx = (Rdn - mean(Rdn) - Rn mean(n dn) - n mean(Rn dn + n Rdn)) / s - dx Rs / s`; with given statistics `Rdx = Rdn / s`.
+pub fn backward_tangent(
+    x: &Tensor,
+    gamma: &Tensor,
+    statistics: &Statistics,
+    v: Direction<'_>,
+    [dy, rdy]: [&Tensor; 2],
+    by_batch: bool,
+) -> Gradient {
+    let [_, channels, inner] = x.channels();
+    let count = count(x) as f64;
+    let Normalised { n, rn, rs } = normalised(x, statistics, v.x, by_batch);
+    let channel = |index: usize| index / inner % channels;
+    let dn = |index: usize| gamma.data[channel(index)] * dy.data[index];
+    let rdn = |index: usize| {
+        let c = channel(index);
+        gamma.data[c] * rdy.data[index] + v.gamma.data[c] * dy.data[index]
+    };
+
+    let (mut rdgamma, mut rdbeta) = (Tensor::zeros(&[channels]), Tensor::zeros(&[channels]));
+    let mut means = vec![[0.0; 4]; channels]; // of dn, n dn, and their tangents
+    for index in 0..x.data.len() {
+        let c = channel(index);
+        rdgamma.data[c] += rdy.data[index] * n.data[index] + dy.data[index] * rn.data[index];
+        rdbeta.data[c] += rdy.data[index];
+        means[c][0] += dn(index) / count;
+        means[c][1] += n.data[index] * dn(index) / count;
+        means[c][2] += rdn(index) / count;
+        means[c][3] += (rn.data[index] * dn(index) + n.data[index] * rdn(index)) / count;
+    }
+    let mut rdx = rdy.clone();
+    for (index, value) in rdx.data.iter_mut().enumerate() {
+        let c = channel(index);
+        let s = (statistics.variance[c] + EPS).sqrt();
+        *value = rdn(index) / s;
+        if by_batch {
+            let [mean, product, rmean, rproduct] = means[c];
+            let dx = (dn(index) - mean - n.data[index] * product) / s;
+            *value -= (rmean + rn.data[index] * product + n.data[index] * rproduct + dx * rs[c]) / s;
+        }
+    }
+    Gradient { dx: rdx, dgamma: rdgamma, dbeta: rdbeta }
+}
+
+/// The normalised input, its tangent, and that of each channel's deviation.
+struct Normalised {
+    n: Tensor,
+    rn: Tensor,
+    rs: Vec<f64>,
+}
+
+fn normalised(x: &Tensor, statistics: &Statistics, rx: &Tensor, by_batch: bool) -> Normalised {
+    let [_, channels, inner] = x.channels();
+    assert_eq!(x.shape, rx.shape);
+    let count = count(x) as f64;
+    let scale = |c: usize| 1.0 / (statistics.variance[c] + EPS).sqrt();
+    let mut n = x.clone();
+    for (index, value) in n.data.iter_mut().enumerate() {
+        let c = index / inner % channels;
+        *value = (*value - statistics.mean[c]) * scale(c);
+    }
+    let (mut rmean, mut rs) = (vec![0.0; channels], vec![0.0; channels]);
+    if by_batch {
+        for c in 0..channels {
+            rmean[c] = values(rx, c).sum::<f64>() / count;
+            rs[c] = values(&n, c).zip(values(rx, c)).map(|(n, rx)| n * rx).sum::<f64>() / count;
+        }
+    }
+    let mut rn = rx.clone();
+    for (index, value) in rn.data.iter_mut().enumerate() {
+        let c = index / inner % channels;
+        *value = (*value - rmean[c] - n.data[index] * rs[c]) * scale(c);
+    }
+    Normalised { n, rn, rs }
+}
+
 /// The values of one channel, in the order of memory.
 fn values(x: &Tensor, channel: usize) -> impl Iterator<Item = f64> {
     let [examples, channels, inner] = x.channels();
@@ -133,7 +237,7 @@ fn values(x: &Tensor, channel: usize) -> impl Iterator<Item = f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Random, assert_close, check_gradient};
+    use crate::testing::{Random, assert_close, check_gradient, check_tangent};
 
     #[test]
     fn a_case_done_by_hand() {
@@ -170,6 +274,43 @@ mod tests {
             check_gradient("dx", &x, &found.dx, |x| inference(x, &gamma, &beta, &given).dot(&dy));
             check_gradient("dgamma", &gamma, &found.dgamma, |gamma| inference(&x, gamma, &beta, &given).dot(&dy));
             check_gradient("dbeta", &beta, &found.dbeta, |beta| inference(&x, &gamma, beta, &given).dot(&dy));
+        }
+    }
+
+    #[test]
+    fn tangents_are_those_of_central_differences() {
+        let mut random = Random::new(11);
+        for shape in [vec![5, 3], vec![2, 3, 2, 3], vec![3, 1, 1, 2]] {
+            let channels = [shape[1]];
+            let mut image = || random.tensor(&shape);
+            let (x, dy) = (image(), image());
+            let (rx, rdy) = (image(), image());
+            let mut vector = || random.tensor(&channels);
+            let (gamma, beta, vgamma, vbeta) = (vector(), vector(), vector(), vector());
+            let given = Statistics { mean: vector().data, variance: vec![0.5; channels[0]] };
+            let v = Direction { x: &rx, gamma: &vgamma, beta: &vbeta };
+            let at = |h: f64| {
+                let moved = |a: &Tensor, b: &Tensor| a.zip(b, |a, b| a + h * b);
+                (moved(&x, &rx), moved(&gamma, &vgamma), moved(&beta, &vbeta), moved(&dy, &rdy))
+            };
+            let all = |g: Gradient| [g.dx.data, g.dgamma.data, g.dbeta.data].concat();
+            let batch = Statistics::of_batch(&x);
+            check_tangent("batch", &tangent(&x, &gamma, &batch, v, true).data, |h| {
+                let (x, gamma, beta, _) = at(h);
+                forward(&x, &gamma, &beta).0.data
+            });
+            check_tangent("batch, back", &all(backward_tangent(&x, &gamma, &batch, v, [&dy, &rdy], true)), |h| {
+                let (x, gamma, _, dy) = at(h);
+                all(backward(&x, &gamma, &Statistics::of_batch(&x), &dy))
+            });
+            check_tangent("given", &tangent(&x, &gamma, &given, v, false).data, |h| {
+                let (x, gamma, beta, _) = at(h);
+                inference(&x, &gamma, &beta, &given).data
+            });
+            check_tangent("given, back", &all(backward_tangent(&x, &gamma, &given, v, [&dy, &rdy], false)), |h| {
+                let (x, gamma, _, dy) = at(h);
+                all(inference_backward(&x, &gamma, &given, &dy))
+            });
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod ascent;
 pub mod augment;
 pub mod batch_norm;
 pub mod conv;
+pub mod curvature;
 pub mod dense;
 pub mod group_norm;
 pub mod height_field;
@@ -31,5 +32,5 @@ mod testing;
 pub mod train;
 
 pub use activation::Activation;
-pub use network::Network;
+pub use network::{Mode, Network};
 pub use tensor::Tensor;

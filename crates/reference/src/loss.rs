@@ -38,6 +38,26 @@ pub fn grad_logits(logits: &Tensor, labels: &[usize], smoothing: f64) -> Tensor 
     dz
 }
 
+/// Tangent of [`grad_logits`] along `direction`, a tangent of the logits: `p_j (v_j - sum_k p_k v_k) / examples` with
+/// `p = softmax(z_n)`. Neither labels nor smoothing are in it.
+pub fn grad_logits_tangent(logits: &Tensor, direction: &Tensor) -> Tensor {
+    let [examples, classes] = logits.dims();
+    assert_eq!(logits.shape, direction.shape);
+
+    let mut tangent = Tensor::zeros(&[examples, classes]);
+    for n in 0..examples {
+        let row = n * classes..(n + 1) * classes;
+        let (z, v) = (&logits.data[row.clone()], &direction.data[row.clone()]);
+        let log_sum = log_sum_exp(z);
+        let p: Vec<f64> = z.iter().map(|z| (z - log_sum).exp()).collect();
+        let mean: f64 = (0..classes).map(|k| p[k] * v[k]).sum();
+        for j in 0..classes {
+            tangent.data[row.start + j] = p[j] * (v[j] - mean) / examples as f64;
+        }
+    }
+    tangent
+}
+
 /// Classes before the label: those with a larger logit, and of equal logits those with a smaller index.
 pub fn rank(logits: &[f64], label: usize) -> usize {
     let mine = logits[label];

@@ -73,7 +73,16 @@ pub struct Network {
     pub layers: Vec<Layer>,
 }
 
-/// A batch's loss and gradient in training mode.
+/// How a network runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Mode<'a> {
+    /// Batch norm takes the batch's own statistics, and dropout its mask.
+    Training,
+    /// Batch norm takes these running statistics, in the order of [`Network::norms`]; dropout does nothing.
+    Inference(&'a [Statistics]),
+}
+
+/// A batch's loss and gradient.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     /// Mean loss.
@@ -82,13 +91,23 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// One gradient per parameter.
     pub gradient: Vec<Tensor>,
-    /// The batch's statistics and its values per channel, for each batch norm in order.
+    /// In training mode the batch's statistics and its values per channel, for each batch norm in order.
     pub statistics: Vec<(Statistics, usize)>,
+}
+
+impl Mode<'_> {
+    /// What dropout leaves of values or of a gradient.
+    pub(crate) fn drop(self, mask: &Tensor, values: &Tensor) -> Tensor {
+        match self {
+            Self::Training => values.zip(&mask.reshaped(&values.shape), |value, mask| value * mask),
+            Self::Inference(_) => values.clone(),
+        }
+    }
 }
 
 impl Layer {
     /// Names and shapes of its parameters.
-    fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+    pub(crate) fn parameters(&self) -> Vec<(String, Vec<usize>)> {
         match self {
             Self::Dense { name, inputs, outputs } => {
                 vec![(format!("{name}.weight"), vec![*outputs, *inputs]), (format!("{name}.bias"), vec![*outputs])]
@@ -161,19 +180,32 @@ impl Network {
 
     /// Logits in inference mode: batch norm uses the running statistics given.
     pub fn infer(&self, parameters: &[Tensor], running: &[Statistics], x: &Tensor) -> Tensor {
-        self.forward(parameters, Some(running), x).0
+        self.forward(parameters, Mode::Inference(running), x).0
     }
 
     /// Mean loss in training mode: batch norm uses the batch's own statistics.
     pub fn loss(&self, parameters: &[Tensor], x: &Tensor, labels: &[usize], smoothing: f64) -> f64 {
-        let (logits, _) = self.forward(parameters, None, x);
+        let (logits, _) = self.forward(parameters, Mode::Training, x);
         loss::mean_cross_entropy(&logits, labels, smoothing)
     }
 
     /// Mean loss and its gradient with respect to each parameter, in training mode.
     pub fn loss_and_gradient(&self, parameters: &[Tensor], x: &Tensor, labels: &[usize], smoothing: f64) -> Evaluation {
-        let (logits, inputs) = self.forward(parameters, None, x);
+        self.evaluate(parameters, x, labels, Mode::Training, smoothing)
+    }
+
+    /// Mean loss and its gradient with respect to each parameter.
+    pub fn evaluate(
+        &self,
+        parameters: &[Tensor],
+        x: &Tensor,
+        labels: &[usize],
+        mode: Mode<'_>,
+        smoothing: f64,
+    ) -> Evaluation {
+        let (logits, inputs) = self.forward(parameters, mode, x);
         let mut dy = loss::grad_logits(&logits, labels, smoothing);
+        let mut norms = self.norms().len();
         let mut end = parameters.len();
         let mut gradient = Vec::new(); // last parameter first
         let mut statistics = Vec::new(); // last norm first
@@ -198,11 +230,18 @@ impl Network {
                     conv.grad_input(&dy, &own[0], &x.shape)
                 }
                 Layer::BatchNorm { .. } => {
-                    let batch = Statistics::of_batch(x);
-                    let found = batch_norm::backward(x, &own[0], &batch, &dy);
+                    norms -= 1;
+                    let found = match mode {
+                        Mode::Training => {
+                            let batch = Statistics::of_batch(x);
+                            let found = batch_norm::backward(x, &own[0], &batch, &dy);
+                            statistics.push((batch, batch_norm::count(x)));
+                            found
+                        }
+                        Mode::Inference(running) => batch_norm::inference_backward(x, &own[0], &running[norms], &dy),
+                    };
                     gradient.push(found.dbeta);
                     gradient.push(found.dgamma);
-                    statistics.push((batch, batch_norm::count(x)));
                     found.dx
                 }
                 Layer::GroupNorm { groups, .. } => {
@@ -211,7 +250,7 @@ impl Network {
                     gradient.push(found.dgamma);
                     found.dx
                 }
-                Layer::Dropout(mask) => dy.zip(&mask.reshaped(&x.shape), |dy, mask| dy * mask),
+                Layer::Dropout(mask) => mode.drop(mask, &dy),
                 Layer::Add { from } => {
                     let sum = |other: Tensor| other.zip(&dy, |a, b| a + b);
                     branches[*from] = Some(branches[*from].take().map_or_else(|| dy.clone(), sum));
@@ -231,7 +270,7 @@ impl Network {
     }
 
     /// Logits, and the input of each layer.
-    fn forward(&self, all: &[Tensor], running: Option<&[Statistics]>, x: &Tensor) -> (Tensor, Vec<Tensor>) {
+    pub(crate) fn forward(&self, all: &[Tensor], mode: Mode<'_>, x: &Tensor) -> (Tensor, Vec<Tensor>) {
         let shapes: Vec<_> = self.parameters().into_iter().map(|(_, shape)| shape).collect();
         assert_eq!(all.iter().map(|tensor| tensor.shape.clone()).collect::<Vec<_>>(), shapes);
 
@@ -245,14 +284,13 @@ impl Network {
                 Layer::Conv { conv, .. } => conv.forward(&x, &own[0], own.get(1)),
                 Layer::BatchNorm { .. } => {
                     norm += 1;
-                    match running {
-                        Some(running) => batch_norm::inference(&x, &own[0], &own[1], &running[norm - 1]),
-                        None => batch_norm::forward(&x, &own[0], &own[1]).0,
+                    match mode {
+                        Mode::Inference(running) => batch_norm::inference(&x, &own[0], &own[1], &running[norm - 1]),
+                        Mode::Training => batch_norm::forward(&x, &own[0], &own[1]).0,
                     }
                 }
                 Layer::GroupNorm { groups, .. } => group_norm::forward(&x, *groups, &own[0], &own[1]),
-                Layer::Dropout(mask) if running.is_none() => x.zip(&mask.reshaped(&x.shape), |x, mask| x * mask),
-                Layer::Dropout(_) => x.clone(),
+                Layer::Dropout(mask) => mode.drop(mask, &x),
                 // The output of a layer is the input of the next, and of the one before this x itself.
                 Layer::Add { from } => x.zip(inputs.get(from + 1).unwrap_or(&x), |a, b| a + b),
                 Layer::AvgPool(pool) => pool.forward(&x),

@@ -1,5 +1,7 @@
 //! What probes do with whole sets of weights.
 
+use crate::activation::Activation;
+
 /// `sum_k factors[k] sources[k]`, element by element; a source whose factor is 0 is left out, whatever it holds.
 pub fn combine(factors: &[f64], sources: &[&[f64]]) -> Vec<f64> {
     assert_eq!(factors.len(), sources.len());
@@ -12,6 +14,13 @@ pub fn combine(factors: &[f64], sources: &[&[f64]]) -> Vec<f64> {
         }
     }
     out
+}
+
+/// The output of a first dense layer from its outputs before the activation under each source: `activate(sum_k factors[k]
+/// outputs[k])`, since the layer is linear in its tensors.
+pub fn combine_outputs(factors: &[f64], outputs: &[&[f64]], activation: Option<Activation>) -> Vec<f64> {
+    let sums = combine(factors, outputs).into_iter();
+    sums.map(|z| activation.map_or(z, |activation| activation.value(z))).collect()
 }
 
 /// The mean over batches after batch `t` (counted from 0), from that before it: `mean + (batch - mean) / (t + 1)`.

@@ -48,6 +48,17 @@ pub fn check_gradient(what: &str, at: &Tensor, gradient: &Tensor, function: impl
     }
 }
 
+/// Checks the derivative at 0 of a function of one number, by central differences of fourth order.
+pub fn check_tangent(what: &str, tangent: &[f64], function: impl Fn(f64) -> Vec<f64>) {
+    let h = 1e-3;
+    let [a, b, c, d] = [-2.0 * h, -h, h, 2.0 * h].map(&function);
+    assert_eq!(tangent.len(), a.len(), "{what}");
+    for (index, found) in tangent.iter().enumerate() {
+        let expected = (a[index] - 8.0 * b[index] + 8.0 * c[index] - d[index]) / (12.0 * h);
+        assert!((found - expected).abs() <= 1e-6 * (1.0 + expected.abs()), "{what}[{index}]: {found} for {expected}");
+    }
+}
+
 pub fn assert_close(found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len());
     for (index, (a, b)) in found.iter().zip(expected).enumerate() {

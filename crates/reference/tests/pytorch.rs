@@ -146,6 +146,7 @@ fn settings(case: &Value, epoch: usize) -> Settings {
         p: if case["p"] == "inf" { f64::INFINITY } else { number(case, "p", 2.0) },
         adaptive: case["optimizer"] == "asam",
         ascent_steps: number(case, "ascent_steps", 1.0) as u32,
+        second_order: false,
         m: number(case, "m", 0.0) as usize,
         clip_norm: case.get("clip_norm").map(|value| value.as_f64().unwrap()),
         lr: number(case, "lr", 0.0),

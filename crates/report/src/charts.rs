@@ -115,6 +115,19 @@ pub fn figures(run: &Run, styles: &[Style]) -> Result<Vec<Figure>> {
             sizes: &[SMALL],
         },
         Plan {
+            id: "second-order-cosine",
+            title: "The term that SAM drops",
+            caption: "Cosine between SAM’s whole gradient, with its second-order term H v, and the one without (Foret et al. 2021, \
+                      C.4): 1 where the term changes no direction. Of the batches, averaged over each epoch."
+                .into(),
+            x_label: "epochs",
+            y_label: "cosine",
+            percent: false,
+            points: &|lane| series::of_batches(lane, |row| row.second_order_cosine),
+            ring: None,
+            sizes: &[SMALL],
+        },
+        Plan {
             id: "generalisation-gap",
             title: "Generalisation gap",
             caption: match noisy {

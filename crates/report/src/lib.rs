@@ -1,7 +1,7 @@
 //! A run folder becomes one self-contained HTML page, and the table that the program prints.
 //!
 //! The crate reads files and nothing else: `config.json`, `metrics.csv`, `eval.csv` and, where there are some, `notes.json`
-//! and the folder `landscape`.
+//! `spectrum.csv` with `density.csv`, and the folder `landscape`.
 //! The walk of the data is `read` (files to rows) to `summary` (rows to estimates and sentences) to `text` (a table
 //! for the terminal) and `html` (the page, with the pictures of `charts`). A sweep (`sweep.json` and several run folders)
 //! has the same walk in `sweep`; `scatter` sets SGD against SAM over the runs of a folder.
@@ -25,6 +25,7 @@ mod contour;
 mod csv;
 mod draw;
 mod error;
+mod evolution;
 mod figure;
 mod html;
 mod interpolation;
@@ -45,6 +46,7 @@ mod summary;
 mod svg;
 mod sweep;
 mod text;
+mod valley;
 
 #[cfg(test)]
 mod synthetic;
@@ -55,10 +57,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub use compare::{Comparison, ComparisonKind, Verdict};
-pub use contour::Contour;
+pub use contour::{Contour, Legend};
 pub use error::{Error, Result};
 pub use interpolation::{InterpolationPoint, interpolation_svg};
-pub use relief::{ReliefLabels, relief_svg};
+pub use relief::{ReliefLabels, relief_svg, relief_with};
 pub use rises::{RisesPicture, rises_svg};
 pub use scale::{HeightScale, colour};
 pub use scatter::{Pair, RunsSummary, summarize_runs};
@@ -68,6 +70,7 @@ pub use summary::{BestValidation, Diverged, LaneSummary, Summary};
 pub use sweep::{
     CellSummary, Metric, SeedResult, SweepAxis, SweepFiles, SweepSummary, Trouble, summarize_sweep, write_sweep,
 };
+pub use valley::{ValleySide, valley_svg};
 
 /// What a folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +113,11 @@ pub fn render(dir: &Path) -> Result<String> {
         summary.notices.push(format!("The landscape was left out: {damage}."));
         None
     });
-    html::page(&run, &summary, landscape.as_ref())
+    let evolution = evolution::read(dir).unwrap_or_else(|damage| {
+        summary.notices.push(format!("The curvature over the run was left out: {damage}."));
+        None
+    });
+    html::page(&run, &summary, evolution.as_ref(), landscape.as_ref())
 }
 
 /// Writes `report.html` into the run folder, by a temporary file and one rename, and returns its path.

@@ -10,6 +10,7 @@ use crate::markup::{escape, plus_minus};
 use crate::read::{Lane, Split};
 use crate::stats::{Estimate, kendall};
 use crate::summary::last_evaluation;
+use crate::text::thousands;
 
 /// What may stand in a column of `sharpness.csv`, with what the table calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +107,8 @@ pub struct Text<'a> {
     pub p: f64,
     /// Of which examples.
     pub examples: String,
+    /// How many of them the curvature is of.
+    pub curvature_examples: Option<f64>,
     /// The lane that barriers are measured from.
     pub baseline: Option<&'a str>,
 }
@@ -158,9 +161,12 @@ pub fn section(
         );
     }
     if curved {
-        html.push_str(
-            "λ<sub>1</sub>, λ<sub>5</sub>, trace: of the exact Hessian of that loss, the largest and the fifth largest \
-             eigenvalue (Lanczos) and the sum of all (Hutchinson). ",
+        let some =
+            text.curvature_examples.map_or_else(String::new, |n| format!(" on {} of these examples", thousands(n)));
+        let _ = write!(
+            html,
+            "λ<sub>1</sub>, λ<sub>5</sub>, trace: of the exact Hessian of that loss{some}, the largest and the fifth largest \
+             eigenvalue (Lanczos) and the sum of all (Hutchinson). "
         );
     }
     if let Some(baseline) = text.baseline.filter(|_| has(Measure::Barrier)) {

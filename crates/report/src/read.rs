@@ -52,6 +52,8 @@ pub struct Metric {
     pub step: u64,
     pub epoch: f64,
     pub loss: f64,
+    /// Between SAM's gradient with the second-order term and without, where the lane has that term.
+    pub second_order_cosine: Option<f64>,
 }
 
 /// One seed of a lane.
@@ -97,7 +99,9 @@ impl Lane {
     /// loss was logged or the optimizer is of SAM's kind.
     pub fn gradients_per_step(&self) -> f64 {
         let climbs = self.has_sam_loss || (self.optimizer().contains("sam") && self.number("rho") != Some(0.0));
-        let guessed = if climbs { 1.0 + self.number("ascent_steps").unwrap_or(1.0).max(1.0) } else { 1.0 };
+        let second_order = self.settings.get("second_order").is_some_and(|on| *on == true);
+        let ascent = self.number("ascent_steps").unwrap_or(1.0).max(1.0);
+        let guessed = if climbs { 1.0 + ascent + if second_order { 3.0 } else { 0.0 } } else { 1.0 };
         self.number("gradients_per_step").filter(|count| *count > 0.0).unwrap_or(guessed)
     }
 
@@ -218,8 +222,15 @@ impl Run {
         let mut csv = Csv::open(dir, "metrics.csv")?;
         let (label, seed, step) = (csv.column("optimizer")?, csv.column("seed")?, csv.column("step")?);
         let (epoch, loss, sam_loss) = (csv.column("epoch")?, csv.column("loss")?, csv.optional_column("sam_loss"));
+        let cosine = csv.optional_column("second_order_cosine");
         while csv.advance()? {
-            let row = Metric { step: csv.whole(step)?, epoch: csv.number(epoch)?, loss: csv.number(loss)? };
+            let cosine = cosine.filter(|column| !csv.text(*column).is_empty());
+            let row = Metric {
+                step: csv.whole(step)?,
+                epoch: csv.number(epoch)?,
+                loss: csv.number(loss)?,
+                second_order_cosine: cosine.map(|column| csv.number(column)).transpose()?,
+            };
             let seed = csv.whole(seed)?;
             if csv.text(label).is_empty() {
                 return Err(csv.damaged(label, "the name of a lane"));

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write as _;
 
+use crate::contour::Legend;
 use crate::markup::escape;
 
 /// What stands around a picture of a surface, at places in its pixels.
@@ -30,17 +31,41 @@ const STYLE: &str = "<style>.lr{--ri:#1d2127;--rq:#5b6470;font-family:system-ui,
 
 /// The picture and its labels as an SVG element that stands alone, on whatever background it lies.
 pub fn relief_svg(png: &[u8], labels: &ReliefLabels<'_>) -> String {
-    let title = format!("<text class=\"t\" x=\"40\" y=\"52\" font-weight=\"600\">{}</text>", escape(labels.title));
-    draw(&[("", png)], labels, 0.0, &title)
+    relief_with(png, labels, &Legend::default(), &[])
+}
+
+/// The same with what `legend` says, and a path over the surface, in the picture's pixels.
+pub fn relief_with(png: &[u8], labels: &ReliefLabels<'_>, legend: &Legend<'_>, path: &[[f64; 2]]) -> String {
+    let mut title = format!("<text class=\"t\" x=\"40\" y=\"52\" font-weight=\"600\">{}</text>", escape(labels.title));
+    if !legend.note.is_empty() {
+        let _ = write!(title, "<text x=\"40\" y=\"88\">{}</text>", escape(legend.note));
+    }
+    let mut svg = draw(&[("", png)], labels, 0.0, &title, legend.quantity);
+    if path.len() > 1 {
+        let d: String = path
+            .iter()
+            .enumerate()
+            .map(|(i, [x, y])| format!("{}{x:.1} {y:.1}", if i == 0 { "M" } else { "L" }))
+            .collect();
+        let line = |colour: &str, width: f64| {
+            format!(
+                "<path style=\"stroke:{colour};stroke-width:{width}\" fill=\"none\" stroke-linejoin=\"round\" d=\"{d}\"/>"
+            )
+        };
+        let end = svg.rfind("</svg>").unwrap_or(svg.len());
+        svg.insert_str(end, &(line("#111", 6.0) + &line("#fff", 3.0)));
+    }
+    svg
 }
 
 /// The picture for a page that has its title elsewhere, in a version for light ground and one for dark.
 pub(crate) fn plate([light, dark]: [&[u8]; 2], labels: &ReliefLabels<'_>) -> String {
-    draw(&[(" class=\"on-light\"", light), (" class=\"on-dark\"", dark)], labels, 0.1 * labels.size.1, "")
+    let pictures = [(" class=\"on-light\"", light), (" class=\"on-dark\"", dark)];
+    draw(&pictures, labels, 0.1 * labels.size.1, "", "loss")
 }
 
 /// `pictures` with their classes, from `top` on.
-fn draw(pictures: &[(&str, &[u8])], labels: &ReliefLabels<'_>, top: f64, around: &str) -> String {
+fn draw(pictures: &[(&str, &[u8])], labels: &ReliefLabels<'_>, top: f64, around: &str, quantity: &str) -> String {
     let (width, height) = labels.size;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"lr\" viewBox=\"0 {top} {width} {}\" width=\"{:.0}\" \
@@ -69,9 +94,10 @@ fn draw(pictures: &[(&str, &[u8])], labels: &ReliefLabels<'_>, top: f64, around:
     }
     let _ = write!(
         svg,
-        "<text class=\"t\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">loss</text>",
+        "<text class=\"t\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
         lowest[0] - 20.0,
-        lowest[1] - 34.0
+        lowest[1] - 34.0,
+        escape(quantity)
     );
     for (i, name) in labels.axes.iter().enumerate() {
         let ([x, y], [ax, ay], [bx, by]) = (labels.middles[i], labels.corners[i], labels.corners[i + 1]);

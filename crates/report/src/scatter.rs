@@ -19,7 +19,8 @@ use crate::svg::{Anchor, Svg};
 use crate::text::{aligned, wrap};
 
 /// Settings in which a SAM lane may differ from its partner.
-const OF_SAM: [&str; 8] = ["label", "optimizer", "rho", "p", "m", "ascent_steps", "gradients_per_step", "base"];
+const OF_SAM: [&str; 9] =
+    ["label", "optimizer", "rho", "p", "m", "ascent_steps", "second_order", "gradients_per_step", "base"];
 /// Folders within folders that are searched for runs.
 const DEEPEST: usize = 3;
 /// More runs than colours are drawn in one.

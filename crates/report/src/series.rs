@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::read::{Evaluation, Lane, Split};
+use crate::read::{Evaluation, Lane, Metric, Split};
 use crate::stats::Estimate;
 use crate::summary::best_on_validation;
 
@@ -82,7 +82,7 @@ pub fn gap_to_test(lane: &Lane, split: Split) -> Vec<Point> {
     thinned(places.into_values().map(|(x, values)| Point::of(x, &values)).collect())
 }
 
-/// A stretch of steps over which the training loss is averaged.
+/// A stretch of steps over which rows of `metrics.csv` are averaged.
 #[derive(Default)]
 struct Piece {
     first: Option<u64>,
@@ -91,9 +91,14 @@ struct Piece {
     seeds: BTreeMap<u64, (f64, f64)>,
 }
 
-/// The training loss of the batches, averaged over each epoch (over shorter pieces where there are few epochs), drawn at
-/// the middle of what was averaged.
+/// The training loss of the batches, averaged as [`of_batches`].
 pub fn training_loss(lane: &Lane) -> Vec<Point> {
+    of_batches(lane, |row| Some(row.loss))
+}
+
+/// A value of the batches, where they have it, averaged over each epoch (over shorter pieces where there are few epochs), drawn
+/// at the middle of what was averaged.
+pub fn of_batches(lane: &Lane, value: fn(&Metric) -> Option<f64>) -> Vec<Point> {
     let rows = || lane.seeds.values().flat_map(|seed| &seed.metrics);
     let Some(last) = rows().map(|row| row.step).max() else { return Vec::new() };
     let steps = last as f64 + 1.0;
@@ -110,18 +115,21 @@ pub fn training_loss(lane: &Lane) -> Vec<Point> {
             piece.first = Some(piece.first.map_or(row.step, |first| first.min(row.step)));
             piece.last = piece.last.max(row.step);
             let (sum, count) = piece.seeds.entry(*seed).or_default();
-            *sum += row.loss;
-            *count += 1.0;
+            if let Some(value) = value(row) {
+                *sum += value;
+                *count += 1.0;
+            }
             nominal_epochs = f64::max(nominal_epochs, row.epoch + 1.0);
         }
     }
     let per_epoch = epochs.map_or(steps / nominal_epochs, |(per_epoch, _)| per_epoch);
     pieces
         .into_values()
-        .map(|piece| {
-            let means: Vec<f64> = piece.seeds.values().map(|(sum, count)| sum / count).collect();
+        .filter_map(|piece| {
+            let means = piece.seeds.values().filter(|(_, count)| *count > 0.0).map(|(sum, count)| sum / count);
+            let means: Vec<f64> = means.collect();
             let middle = 0.5 * (piece.first.unwrap_or(0) + piece.last + 1) as f64;
-            Point::of(middle / per_epoch, &means)
+            (!means.is_empty()).then(|| Point::of(middle / per_epoch, &means))
         })
         .collect()
 }
@@ -148,11 +156,16 @@ fn thinned(points: Vec<Point>) -> Vec<Point> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::{Metric, SeedRun};
+    use crate::read::SeedRun;
 
     fn lane(steps: u64, per_epoch: u64, loss: fn(u64) -> f64) -> Lane {
-        let metrics =
-            (0..steps).map(|step| Metric { step, epoch: (step / per_epoch) as f64, loss: loss(step) }).collect();
+        let metric = |step: u64| Metric {
+            step,
+            epoch: (step / per_epoch) as f64,
+            loss: loss(step),
+            second_order_cosine: (step >= 100).then_some(0.5),
+        };
+        let metrics = (0..steps).map(metric).collect();
         let run = SeedRun { metrics, ..SeedRun::default() };
         Lane { label: "sgd".into(), seeds: [(0, run)].into(), ..Lane::default() }
     }
@@ -163,6 +176,8 @@ mod tests {
         assert_eq!(line.len(), 20);
         assert_eq!((line[0].x, line[0].mean), (0.5, 4.5));
         assert_eq!((line[19].x, line[19].mean), (19.5, 194.5));
+        let cosines = of_batches(&lane(200, 10, |step| step as f64), |row| row.second_order_cosine);
+        assert_eq!((cosines.len(), cosines[0].x, cosines[0].mean), (10, 10.5, 0.5), "only where rows have it");
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Boundary {
     pub fn new(render: &RenderState, gpu: &Rc<Gpu>, duel: &Duel) -> Option<Self> {
         let area = Self::area_of(duel.data())?;
         let software = gpu.is_software();
-        let (lattice, pixels) = if software { ([60, 48], [256, 205]) } else { ([240, 192], [640, 512]) };
+        let (lattice, pixels) = if software { ([60, 48], [210, 168]) } else { ([240, 192], [640, 512]) };
         let (gpu, model, data) = (Rc::clone(gpu), Rc::clone(duel.model()), Rc::clone(duel.data()));
         let job = Job::new(async move {
             let field = Field::grid(&gpu, &model, &data, area, lattice, 2).await?;
@@ -71,7 +71,7 @@ impl Boundary {
             field: None,
             pictures: ["left", "right"].map(|name| Picture::new(render, name, pixels)),
             drawn: None,
-            every: Duration::from_millis(if software { 240 } else { 30 }),
+            every: Duration::from_millis(if software { 320 } else { 30 }),
         })
     }
 
@@ -96,6 +96,11 @@ impl Boundary {
     /// What the pictures show, once they are drawn.
     pub fn moment(&self) -> Option<Moment> {
         self.drawn.as_ref().map(|drawn| drawn.moment)
+    }
+
+    /// Whether it is not there yet.
+    pub fn is_preparing(&self) -> bool {
+        self.job.is_some()
     }
 
     /// Bytes on the device.

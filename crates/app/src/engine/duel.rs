@@ -137,6 +137,13 @@ impl Duel {
         &self.record
     }
 
+    /// Adds something to the record that is no change of a setting. What does not fit (there is a bound) is logged alone.
+    pub(super) fn note(&mut self, step: u64, key: &str, value: serde_json::Value) {
+        if let Err(error) = self.record.change(step, key, value) {
+            log::warn!("{error}");
+        }
+    }
+
     /// What a duel that goes on from this one's weights has to know of it.
     pub fn before(&self) -> Before {
         let (setup, start) = (self.trainer.setup().clone(), self.start.clone());

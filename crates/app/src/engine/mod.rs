@@ -10,7 +10,9 @@ mod pace;
 mod past;
 mod picture;
 mod record;
+mod rescale;
 mod slow;
+mod tick;
 mod weights;
 
 pub use boundary::{ASPECT, Boundary, Moment, Source};
@@ -22,6 +24,7 @@ pub use map::{Cell, RhoMap, SIDE};
 pub use past::Past;
 pub use picture::{FORMAT, Picture};
 pub use record::of_lane;
+pub use rescale::{FACTORS, Rescale};
 pub use slow::{Numbers, PARTS, Slow, place};
 
 use crate::settings::{self, Change};
@@ -29,10 +32,11 @@ use crate::state::{Edit, State};
 use egui_wgpu::RenderState;
 use lowland::config::Config;
 use lowland::gpu::Gpu;
-use lowland::train::{Event, Slot, Snapshot, Trouble};
+use lowland::train::{Slot, Snapshot};
 use lowland::{Error, Result};
 use pace::Pace;
 use std::rc::Rc;
+use tick::{mixed, moment, slot};
 use web_time::Duration;
 
 /// A configuration and the changes of its training points.
@@ -83,8 +87,8 @@ pub struct Engine {
 /// A duel in preparation; the one before rests meanwhile.
 #[derive(Debug)]
 enum Next {
-    /// Its start has to come back from the device first.
-    Snapshot(Start),
+    /// Its start has to come back from the device first; a side of it may be rescaled then.
+    Snapshot(Start, Option<Rescale>),
     /// It is being built.
     Build { job: Job<Result<Duel>>, change: Change, start: Start },
 }
@@ -93,9 +97,13 @@ enum Next {
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(4);
 
 impl Engine {
-    /// An engine on egui's device. `software` says whether it computes on the CPU, where the adapter does not know.
-    pub fn new(render: RenderState, software: Option<bool>) -> Self {
+    /// An engine on egui's device. `software` says whether it computes on the CPU, and `adapter` what it is called, where
+    /// wgpu does not know: a browser tells it neither.
+    pub fn new(render: RenderState, software: Option<bool>, adapter: &str) -> Self {
         let mut info = render.adapter.get_info();
+        if info.name.is_empty() {
+            adapter.clone_into(&mut info.name);
+        }
         if software == Some(true) {
             info.device_type = wgpu::DeviceType::Cpu;
         }
@@ -311,10 +319,10 @@ impl Engine {
         };
         match (change, &mut self.duel) {
             (Change::Restart, _) | (_, None) => self.build(start, Change::Restart, None),
-            (Change::Rebuild, Some(_)) => self.next = Some(Next::Snapshot(start)),
+            (Change::Rebuild, Some(_)) => self.next = Some(Next::Snapshot(start, None)),
             (Change::Live, Some(duel)) => match duel.retune(&start.config) {
                 Ok(true) => {}
-                Ok(false) => self.next = Some(Next::Snapshot(start)),
+                Ok(false) => self.next = Some(Next::Snapshot(start, None)),
                 Err(error) => self.refuse(state, &error),
             },
         }
@@ -358,219 +366,6 @@ impl Engine {
             None => {}
         }
     }
-
-    /// Once a frame: trains, draws and measures what fits, and takes what has arrived. Never waits.
-    pub fn tick(&mut self, state: &mut State, theme: egui::Theme) {
-        self.pace.frame();
-        if self.gpu.lost() {
-            self.lost = true;
-            return;
-        }
-        self.prepare(state);
-        if self.next.is_none() {
-            self.apply(state);
-        }
-        let mut budget = self.pace.budget();
-        if let Some(map) = &mut self.map {
-            // Both train on, each in half of the time.
-            budget = if map.is_running() { budget / 2 } else { budget };
-            if let Err(error) = map.tick(&self.render, &self.gpu, budget, theme) {
-                state.warn(format!("The map of rho and learning rate has stopped: {error}"));
-            }
-        }
-        let known = self.snapshot_is_present();
-        let Some(duel) = &mut self.duel else { return };
-        match &mut state.slow {
-            Some(motion) => {
-                let slow = self.slow.get_or_insert_with(|| Slow::new(&self.gpu, duel));
-                if slow.unfolded().is_some() {
-                    motion.pass();
-                }
-            }
-            None => self.slow = None,
-        }
-        // While another duel is prepared, from this one's state or anew, it rests: steps would be lost.
-        let mut rests = self.next.is_some();
-        if let Some(past) = &mut self.past {
-            past.tick(&self.gpu, duel);
-            rests |= past.is_preparing();
-        }
-        let steps = match (rests, &mut self.slow, state.playing) {
-            (true, ..) => 0,
-            (false, Some(slow), _) => slow.allow(&self.gpu, duel),
-            (false, None, true) => self.pace.steps(state.view.speed, duel.data().shape.len() == 2),
-            (false, None, false) => state.single_steps,
-        };
-        let before = duel.submitted();
-        self.pace.look(before, state.playing && !rests);
-        // At rest the host has what is on screen: to save it, and for planes around it.
-        let resting = !state.playing && !known;
-        let fetch = self.wanted || resting || self.snapshot.is_none() || matches!(self.next, Some(Next::Snapshot(_)));
-        match duel.tick(steps, budget, fetch) {
-            Ok(events) => {
-                // A step that did not fit into this frame is done in one of the next.
-                state.single_steps = match state.playing {
-                    true => 0,
-                    false => state.single_steps.saturating_sub(duel.submitted() - before),
-                };
-                if state.playing && !rests && self.slow.is_none() {
-                    state.curves.pass(self.pace.seconds());
-                }
-                if let Some(slow) = &mut self.slow {
-                    slow.look(&self.gpu, duel);
-                    events.iter().for_each(|event| slow.hear(event));
-                }
-                events.into_iter().for_each(|event| self.hear(state, event));
-            }
-            Err(error) => {
-                self.lost = self.gpu.lost();
-                if !self.lost {
-                    state.warn(error.to_string());
-                    state.playing = false;
-                }
-                return;
-            }
-        }
-        if let (Some(duel), Some(examples)) = (&self.duel, &mut self.examples) {
-            examples.tick(&self.gpu, duel, state);
-        }
-        if let (Some(duel), Some(boundary)) = (&self.duel, &mut self.boundary) {
-            let past = self.past.as_ref();
-            let factors = mixed(self.slow.as_ref(), state);
-            let unfolded = self.slow.as_ref().and_then(Slow::unfolded);
-            let source = match unfolded.zip(factors) {
-                Some((slots, factors)) => Source::Mix(slots, factors),
-                None => Source::Slots([0, 1].map(|side| slot(duel, past, side, state.scrub))),
-            };
-            let moment = factors.map_or_else(|| moment(duel, past, state.scrub), Moment::Mixed);
-            boundary.tick((&self.render, &self.gpu), moment, source, state, theme);
-        }
-        if let Err(error) = self.tick_ground(state, theme) {
-            state.warn(error.to_string());
-        }
-    }
-
-    fn tick_ground(&mut self, state: &State, theme: egui::Theme) -> Result<()> {
-        let (Some(duel), Some(ground)) = (&self.duel, &mut self.ground) else { return Ok(()) };
-        let past = self.past.as_ref();
-        let (step, present) = match moment(duel, past, state.scrub) {
-            Moment::Past(step) => (step, false),
-            _ => (duel.submitted(), true),
-        };
-        // Copies of the handles: the history is asked while its entries are looked at.
-        let sides = [0, 1].map(|side| {
-            let slot = slot(duel, past, side, state.scrub);
-            (slot.weights.clone(), slot.weights_offset, slot.running.clone(), slot.running_offset)
-        });
-        let Some(history) = self.past.as_mut().and_then(Past::history_mut) else { return Ok(()) };
-        let moment = ground::Moment {
-            step,
-            sides: [0, 1].map(|side| {
-                let (weights, weights_offset, running, running_offset) = &sides[side];
-                Slot { weights, weights_offset: *weights_offset, running, running_offset: *running_offset }
-            }),
-            lanes: [0, 1].map(|side| duel.sides().get(side).map_or(0, |side| side.first)),
-            present,
-            unfolded: self.slow.as_ref().and_then(Slow::unfolded),
-            climbs: self.slow.as_ref().is_none_or(Slow::climbs),
-        };
-        let mut frame = ground::Frame {
-            render: &self.render,
-            duel,
-            history,
-            snapshot: self.snapshot.as_deref(),
-            view: &state.view,
-            dark: theme == egui::Theme::Dark,
-            playing: state.playing && self.slow.is_none(),
-            pixels: self.ground_pixels,
-        };
-        ground.tick(&mut frame, &moment)
-    }
-
-    fn hear(&mut self, state: &mut State, event: Event) {
-        let Some(duel) = &self.duel else { return };
-        match event {
-            Event::Step(metrics) => state.curves.step(metrics.lane, &metrics),
-            Event::Evaluation(e) => {
-                state.curves.evaluation(e.lane, &e);
-            }
-            Event::Checkpoint(snapshot) => {
-                self.snapshot = Some(Rc::new(*snapshot));
-                self.wanted = false;
-            }
-            Event::Trouble { lane, step, trouble } => {
-                let label = duel.label(lane);
-                let advice = match trouble {
-                    Trouble::Diverged => "its loss is no longer a number. A smaller learning rate or rho helps.",
-                    Trouble::Collapsed => {
-                        "it gives every point the same answer. Its rho or learning rate is too large."
-                    }
-                };
-                state.warn(format!("{label} has gone wrong at step {step}: {advice}"));
-            }
-            Event::Finished => state.playing = false,
-        }
-    }
-
-    /// Moves the duel in preparation on.
-    fn prepare(&mut self, state: &mut State) {
-        match self.next.take() {
-            Some(Next::Snapshot(start)) => {
-                let wanted = self.duel.as_ref().filter(|duel| !duel.awaits_double()).map(Duel::submitted);
-                match self.snapshot.clone().filter(|snapshot| Some(snapshot.step) == wanted) {
-                    Some(snapshot) => self.build(start, Change::Rebuild, Some(snapshot)),
-                    None => self.next = Some(Next::Snapshot(start)),
-                }
-            }
-            Some(Next::Build { mut job, change, start }) => match job.poll() {
-                None => self.next = Some(Next::Build { job, change, start }),
-                Some(Ok(duel)) => self.install(state, duel, change),
-                Some(Err(error)) => self.refuse(state, &error),
-            },
-            None => {}
-        }
-    }
-
-    fn install(&mut self, state: &mut State, duel: Duel, change: Change) {
-        if change == Change::Restart || state.curves.lanes().is_empty() {
-            state.curves.begin(duel.lanes());
-            state.scrub = None;
-        } else {
-            state.curves.go_on(duel.lanes(), duel.submitted());
-        }
-        self.snapshot = None;
-        let sizes = |duel: &Duel| (duel.model().parameter_floats(), duel.model().running_floats());
-        let goes_on = change == Change::Rebuild && self.duel.as_ref().is_some_and(|last| sizes(last) == sizes(&duel));
-        let before = self.ground.take().filter(|_| goes_on);
-        self.ground = Some(Ground::new(&self.render, &self.gpu, &duel, before));
-        self.slow = None;
-        self.past = Some(match self.past.take() {
-            Some(past) => past.go_on(&self.gpu, &duel, change == Change::Restart),
-            None => Past::new(&self.gpu, &duel),
-        });
-        self.boundary = Boundary::new(&self.render, &self.gpu, &duel);
-        self.examples = Examples::new(&self.gpu, &duel);
-        self.duel = Some(duel);
-    }
-}
-
-/// Where the weights of `side` lie: the kept ones nearest to a step that is looked back at, or the present ones.
-fn slot<'a>(duel: &'a Duel, past: Option<&'a Past>, side: usize, back: Option<u64>) -> Slot<'a> {
-    let lane = duel.sides().get(side).map_or(0, |side| side.first);
-    back.and_then(|step| past?.slot(lane, step)).unwrap_or_else(|| duel.slot(side))
-}
-
-/// Where slow motion stands between before, climbed and after, once its step is done.
-fn mixed(slow: Option<&Slow>, state: &State) -> Option<[f32; 3]> {
-    let (slow, motion) = slow.filter(|slow| slow.unfolded().is_some()).zip(state.slow)?;
-    let still = !slow.climbs() && motion.part < PARTS - 1;
-    Some(if still { [1.0, 0.0, 0.0] } else { place(motion.part, motion.done) })
-}
-
-/// What these weights are.
-fn moment(duel: &Duel, past: Option<&Past>, back: Option<u64>) -> Moment {
-    let back = back.and_then(|step| past?.step_near(step));
-    back.map_or(Moment::Present(duel.submitted()), Moment::Past)
 }
 
 impl std::fmt::Debug for Engine {

@@ -3,6 +3,7 @@
 mod autosave;
 mod flags;
 mod go_on;
+mod still;
 mod window;
 
 use autosave::Autosave;
@@ -28,6 +29,7 @@ pub fn main() -> ExitCode {
         Ok(start) => start,
         Err(error) => return refuse(error.to_string()),
     };
+    let start = lowland_app::Start { still: still::wanted(), ..start };
     let (autosave, left) = Autosave::open();
     let left = left.filter(|_| !args.go_on);
     let create = move |context: &eframe::CreationContext<'_>| {

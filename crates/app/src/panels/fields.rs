@@ -10,8 +10,12 @@ use lowland::data::{Inputs, Split};
 
 /// Radius of a training point.
 const POINT: f32 = 2.6;
+/// Width of the dark outline around it.
+const OUTLINE: f32 = 0.6;
 /// Radius of the ring around a wrong label.
 const RING: f32 = 4.8;
+/// Width of that ring.
+const RING_WIDTH: f32 = 1.3;
 /// How near to a point the pointer takes hold of it.
 const REACH: f32 = 8.0;
 
@@ -116,16 +120,19 @@ fn class_color(scene: &Scene<'_>, label: u16) -> Color32 {
     scene.colors.class_points[usize::from(label) % scene.colors.class_points.len()]
 }
 
+/// Discs alone: egui has pictures of them, while it makes a hundred triangles of a circle's outline.
 fn training_points(ui: &Ui, scene: &Scene<'_>, map: &Map, split: &Split) {
     let Inputs::Floats(points) = &split.inputs else { return };
     let painter = ui.painter_at(map.rect);
-    let outline = Stroke::new(0.6, scene.colors.card);
     for (i, point) in points.chunks_exact(2).enumerate() {
         let at = map.to_screen(point);
-        painter.circle(at, POINT, class_color(scene, split.labels[i]), outline);
         if split.flipped.get(i).copied().unwrap_or(false) {
-            painter.circle_stroke(at, RING, Stroke::new(1.3, scene.colors.decision));
+            painter.circle_filled(at, RING + 0.5 * RING_WIDTH, scene.colors.decision);
+            painter.circle_filled(at, RING - 0.5 * RING_WIDTH, scene.colors.card);
+        } else {
+            painter.circle_filled(at, POINT + OUTLINE, scene.colors.card);
         }
+        painter.circle_filled(at, POINT, class_color(scene, split.labels[i]));
     }
 }
 

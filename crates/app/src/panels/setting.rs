@@ -19,6 +19,7 @@ pub fn setting_ui(ui: &mut Ui, scene: &mut Scene<'_>, setting: &'static Setting,
             Range::Log(low, high) => number_ui(ui, scene, setting, [low, high], true),
             Range::Whole(low, high) => number_ui(ui, scene, setting, [low, high], false),
             Range::Choice(all) => choice_ui(ui, scene, setting, all),
+            Range::Sides(all) => sides_ui(ui, scene, setting, all),
             Range::Switch => switch_ui(ui, scene, setting),
             Range::Text => text_ui(ui, scene, setting),
         }
@@ -174,6 +175,36 @@ fn choice_ui(ui: &mut Ui, scene: &mut Scene<'_>, setting: &'static Setting, all:
     });
 }
 
+/// A chooser for each side; one does not offer what the other has.
+fn sides_ui(ui: &mut Ui, scene: &mut Scene<'_>, setting: &'static Setting, all: &[&str]) {
+    let now = share::text(&settings::value(&scene.state.config, setting.key));
+    let now = if now.is_empty() { text::SIDES_DEFAULT } else { &now };
+    let names: Vec<&str> = now.split(',').map(str::trim).collect();
+    named(ui, scene, setting, |ui, scene| {
+        let width = (0.5 * (ui.available_width() - ui.spacing().item_spacing.x)).min(88.0);
+        let chooser = |ui: &mut Ui, scene: &mut Scene<'_>, side: usize| {
+            let shown = names.get(side).copied().unwrap_or_default();
+            let combo = ComboBox::from_id_salt((setting.key, side)).selected_text(shown).width(width);
+            let choices = |ui: &mut Ui| {
+                for value in all.iter().filter(|value| !names.iter().enumerate().any(|(i, n)| i != side && n == *value))
+                {
+                    if ui.selectable_label(shown == *value, *value).clicked() {
+                        let mut names = names.clone();
+                        names.resize(names.len().max(side + 1), "");
+                        names[side] = value;
+                        scene.ask(Command::Set(setting.key.into(), names.join(",")));
+                    }
+                }
+            };
+            combo.show_ui(ui, choices).response.on_hover_text(text::SIDES[side])
+        };
+        // From right to left.
+        let right = chooser(ui, scene, 1);
+        let left = chooser(ui, scene, 0);
+        left.union(right)
+    });
+}
+
 fn switch_ui(ui: &mut Ui, scene: &mut Scene<'_>, setting: &'static Setting) {
     let now = settings::value(&scene.state.config, setting.key).as_bool().unwrap_or(false);
     named(ui, scene, setting, |ui, scene| {
@@ -192,7 +223,6 @@ fn text_ui(ui: &mut Ui, scene: &mut Scene<'_>, setting: &'static Setting) {
     let offered: &[&str] = match setting.key {
         "data" => &["moons", "circles", "spirals", "gaussians", "xor", "fashion-sample"],
         "model" => &["mlp:8", "mlp:16,16", "mlp:32,32,32", "mlp:64,64,64", "mlp:128", "cnn:8,16"],
-        "optimizer" => &["sgd,sam", "sgd,asam", "adam,sam", "adamw,sam", "sam,asam", "sgd,adam", "rmsprop,sam"],
         _ => &["1", "2", "4", "inf"],
     };
     let place = Id::unique(("typed", setting.key));

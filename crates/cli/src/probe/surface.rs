@@ -1,23 +1,25 @@
 //! `lowland probe surface`: the loss over a plane.
 
-use super::{Job, count, extend, files, name, pictures, same, shortest, statistics};
-use crate::args::{Bn, Directions, SurfaceArgs};
+use super::plane::{Group, expanded, groups};
+use super::{Job, count, extend, name, pictures, shortest, statistics};
+use crate::args::{Bn, Directions, DirectionsNorm, SurfaceArgs};
 use crate::progress::Counter;
 use anyhow::{Context as _, Result};
 use clap::ArgMatches;
 use lowland::Error;
-use lowland::probe::{Marked, Surface, SurfaceOptions};
+use lowland::gpu::Gpu;
+use lowland::probe::{Axes, Marked, Normalisation, Surface, SurfaceOptions, hessian_directions};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub fn surface(args: &SurfaceArgs, matches: &ArgMatches) -> Result<ExitCode> {
-    let points = args.directions == Directions::Points;
-    let kept = if points { Bn::Recompute } else { Bn::Interpolate };
-    let options = SurfaceOptions {
+    let around_several = matches!(args.directions, Directions::Points | Directions::Pca);
+    let kept = if around_several { Bn::Recompute } else { Bn::Interpolate };
+    let mut options = SurfaceOptions {
         grid: args.grid,
-        range: args.range.unwrap_or(if points { 0.25 } else { 1.0 }),
+        range: args.range.unwrap_or(if around_several { 0.25 } else { 1.0 }),
         statistics: statistics(args.bn.unwrap_or(kept)),
     };
     options.check()?;
@@ -27,43 +29,32 @@ pub fn surface(args: &SurfaceArgs, matches: &ArgMatches) -> Result<ExitCode> {
     if !(64..=8192).contains(&args.pixels) {
         return Err(Error::input(format!("pixels is {}; it must be from 64 to 8192.", args.pixels)).into());
     }
-    if points && args.files.len() != 3 {
-        return Err(count("the plane through points takes three checkpoints", &args.files).into());
+    let files = expanded(args.directions, &args.files)?;
+    if args.directions == Directions::Points && files.len() != 3 {
+        return Err(count("the plane through points takes three checkpoints", &files).into());
     }
-    let job = Job::new(&args.probe, &args.files, matches)?;
-    if points {
-        same(&args.files, &job.loaded)?;
+    let job = Job::new(&args.probe, &files, matches)?;
+    let groups = groups(args.directions, &files, &job.loaded)?;
+    if args.range.is_none() && normalisation(args) == Some(Normalisation::None) {
+        options.range = length(&job.loaded[0]);
     }
     let gpu = args.probe.common.gpu()?;
-    let mut counter = Counter::new("points", args.probe.common.quiet);
-    let mut surfaces: Vec<(String, Surface)> = Vec::new();
-    if points {
-        let states = [0, 1, 2].map(|i| &job.loaded[i].state);
-        let mut show = |done, all| counter.show(done, all);
-        let measured = pollster::block_on(options.through(&job.subject(&gpu, 0), states, &mut show))?;
-        surfaces.push(("surface".into(), measured));
-    } else {
-        for (i, (file, name)) in args.files.iter().zip(files::names(&args.files)).enumerate() {
-            let all_files = args.files.len();
-            let mut show = |done: usize, all: usize| counter.show(i * all + done, all_files * all);
-            let subject = job.subject(&gpu, i);
-            let state = &job.loaded[i].state;
-            let measured = pollster::block_on(options.random(&subject, state, args.direction_seed, &mut show))
-                .with_context(|| file.display().to_string())?;
-            let stem = if all_files == 1 { "surface".to_owned() } else { format!("surface-{name}") };
-            surfaces.push((stem, measured));
-        }
+    let mut surfaces: Vec<(Group, Surface, Value)> = Vec::new();
+    let all = groups.len();
+    for (i, group) in groups.into_iter().enumerate() {
+        let subject_name = files[group.last()].display().to_string();
+        let (surface, more) = measure(args, &options, &job, &gpu, &group, (i, all)).context(subject_name)?;
+        surfaces.push((group, surface, more));
     }
-    counter.finish();
     let mut documents = Vec::new();
-    for (i, (stem, surface)) in surfaces.iter().enumerate() {
-        let mut document = match points {
-            true => json!({"files": args.files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>()}),
-            false => json!({"file": args.files[i].display().to_string()}),
-        };
+    for (group, surface, more) in &surfaces {
+        let paths: Vec<String> = group.files.iter().map(|i| files[*i].display().to_string()).collect();
+        let mut document = if around_several { json!({"files": paths}) } else { json!({"file": paths[0]}) };
         extend(&mut document, serde_json::to_value(surface)?);
+        extend(&mut document, more.clone());
         shortest(&mut document);
         if let Some(folder) = &job.folder {
+            let stem = &group.stem;
             folder.write(&format!("{stem}.csv"), surface_csv(surface).as_bytes())?;
             folder.write(&format!("{stem}.json"), format!("{document:#}\n").as_bytes())?;
         }
@@ -72,9 +63,73 @@ pub fn surface(args: &SurfaceArgs, matches: &ArgMatches) -> Result<ExitCode> {
     if let Some(folder) = &job.folder {
         pictures::surfaces(&gpu, folder, &surfaces, args)?;
     }
-    let text: Vec<String> = surfaces.iter().enumerate().map(|(i, (_, s))| surface_text(s, &args.files, i)).collect();
+    let text: Vec<String> = surfaces.iter().map(|(group, surface, _)| surface_text(surface, &files, group)).collect();
     let document = if documents.len() == 1 { documents.remove(0) } else { Value::Array(documents) };
     job.tell(&document, &text.join("\n"))
+}
+
+/// The surface of one group of checkpoints, and what else its document tells.
+fn measure(
+    args: &SurfaceArgs,
+    options: &SurfaceOptions,
+    job: &Job<'_>,
+    gpu: &Gpu,
+    group: &Group,
+    (i, all): (usize, usize),
+) -> Result<(Surface, Value)> {
+    let quiet = args.probe.common.quiet;
+    let states: Vec<_> = group.files.iter().map(|i| &job.loaded[*i].state).collect();
+    let (subject, state) = (job.subject(gpu, group.last()), states[states.len() - 1]);
+    let mut more = json!({});
+    let axes = match args.directions {
+        Directions::Points => None,
+        Directions::Pca => Some(Axes::principal(&states)?),
+        Directions::Random => {
+            let norm = normalisation(args).unwrap_or(Normalisation::Filter);
+            Some(Axes::random(subject.model, state, norm, args.direction_seed))
+        }
+        Directions::Hessian => {
+            let mut counter = Counter::new("products", quiet);
+            let mut show = |done: usize, of: usize| counter.show(i * of + done, all * of);
+            let found = pollster::block_on(hessian_directions(&subject, state, 2, &mut show));
+            counter.finish();
+            let found = found?;
+            let ([first, second], [a, b]) = (
+                <[Vec<f32>; 2]>::try_from(found.vectors).map_err(|_| Error::run("two eigenvectors were not found."))?,
+                [0, 1].map(|which| found.eigenvalues.get(which).copied().unwrap_or(f64::NAN)),
+            );
+            more = json!({"residuals": found.residuals});
+            Some(Axes::eigenvectors([first, second], [a, b], state))
+        }
+    };
+    if let Some(steps) = group.steps(&job.loaded) {
+        more["steps"] = json!(steps);
+    }
+    let mut counter = Counter::new("points", quiet);
+    let mut show = |done: usize, of: usize| counter.show(i * of + done, all * of);
+    let measured = match (&axes, states.as_slice()) {
+        (None, [a, b, c]) => pollster::block_on(options.through(&subject, [a, b, c], &mut show)),
+        (Some(axes), _) => pollster::block_on(options.along(&subject, state, axes, &mut show)),
+        (None, _) => Err(Error::input("the plane through points takes three checkpoints.")),
+    };
+    counter.finish();
+    Ok((measured?, more))
+}
+
+fn normalisation(args: &SurfaceArgs) -> Option<Normalisation> {
+    (args.directions == Directions::Random).then_some(match args.directions_norm {
+        DirectionsNorm::Filter => Normalisation::Filter,
+        DirectionsNorm::Layer => Normalisation::Layer,
+        DirectionsNorm::None => Normalisation::None,
+    })
+}
+
+/// How long the weights are, those left out that random directions leave alone: biases and the parameters of norms.
+fn length(loaded: &crate::checkpoint::Loaded) -> f64 {
+    let tensors = loaded.model.parameters().iter().filter(|tensor| tensor.kind.shape().len() > 1);
+    let squares = tensors.flat_map(|tensor| tensor.unpack(&loaded.state.weights)).map(|w| f64::from(w).powi(2));
+    let length = squares.sum::<f64>().sqrt();
+    if length > 0.0 && length.is_finite() { length } else { 1.0 }
 }
 
 pub fn surface_csv(surface: &Surface) -> String {
@@ -87,19 +142,35 @@ pub fn surface_csv(surface: &Surface) -> String {
     csv
 }
 
-fn surface_text(surface: &Surface, files: &[PathBuf], i: usize) -> String {
+fn surface_text(surface: &Surface, files: &[PathBuf], group: &Group) -> String {
     let all = || surface.loss.iter().flatten().copied().filter(|loss| loss.is_finite());
     let (low, high) = (all().fold(f32::INFINITY, f32::min), all().fold(f32::NEG_INFINITY, f32::max));
+    let names = group.files.iter().map(|i| &files[*i]);
     let mut text = match surface.points.as_slice() {
-        [centre] => format!("{}: loss {:.4} in the middle", files[i].display(), centre.loss),
+        [centre] => format!("{}: loss {:.4} in the middle", files[group.last()].display(), centre.loss),
+        path if surface.directions == "pca" => {
+            let (first, last) = (&path[0], &path[path.len() - 1]);
+            format!("{}: loss {:.4} at its start, {:.4} at its end", group.title, first.loss, last.loss)
+        }
         points => {
             let one = |(file, p): (&PathBuf, &Marked)| format!("{} {:.4}", name(file), p.loss);
-            format!("Loss at the points: {}", files.iter().zip(points).map(one).collect::<Vec<_>>().join(", "))
+            format!("Loss at the points: {}", names.zip(points).map(one).collect::<Vec<_>>().join(", "))
         }
     };
-    let _ = write!(text, "; {low:.4} to {high:.4} over {} points", surface.grid * surface.grid);
+    match (surface.variance_explained, surface.eigenvalues) {
+        (Some([a, b]), _) => {
+            let _ = write!(text, "; {:.1} % and {:.1} % of the path's variance", 100.0 * a, 100.0 * b);
+        }
+        (_, Some([a, b])) => {
+            let _ = write!(text, "; eigenvalues {a:.4} and {b:.4}");
+        }
+        _ => {}
+    }
+    if low <= high {
+        let _ = write!(text, "; {low:.4} to {high:.4} over {} points", surface.grid * surface.grid);
+    }
     if surface.non_finite > 0 {
-        let _ = write!(text, ", and not finite at {} of them", surface.non_finite);
+        let _ = write!(text, "; not finite at {} of {} points", surface.non_finite, surface.grid * surface.grid);
     }
     text
 }

@@ -6,10 +6,12 @@
 mod kernels;
 mod peaks;
 mod step;
+mod surface;
 
 pub use kernels::{KernelTime, time_kernels};
 pub use peaks::Peaks;
 pub use step::{StepBench, StepTime, Steps, dataset};
+pub use surface::{SurfaceBench, SurfaceTime};
 
 use crate::Result;
 use crate::gpu::{Gpu, Program};

@@ -74,8 +74,12 @@ pub fn dataset(model: &Model, batch: usize) -> Result<Dataset> {
             "two batches of {batch} inputs take {bytes} bytes, more than a GiB; take a smaller batch or input."
         )));
     }
+    Ok(random_examples(model, 2 * batch))
+}
+
+/// Random inputs in [-1, 1) and labels, the same in all splits.
+pub(super) fn random_examples(model: &Model, examples: usize) -> Dataset {
     let mut rng = Rng::new(0, Stream::Data, 0);
-    let examples = 2 * batch;
     let shape = model.input();
     let split = Split {
         inputs: Inputs::Floats((0..examples * shape.len()).map(|_| 2.0 * rng.uniform() - 1.0).collect()),
@@ -84,7 +88,7 @@ pub fn dataset(model: &Model, batch: usize) -> Result<Dataset> {
     };
     let Example { channels, .. } = shape;
     let scaling = Scaling { mean: vec![0.0; channels], std: vec![1.0; channels] };
-    Ok(Dataset {
+    Dataset {
         name: "random".into(),
         shape,
         classes: model.classes(),
@@ -92,7 +96,7 @@ pub fn dataset(model: &Model, batch: usize) -> Result<Dataset> {
         val: None,
         test: split,
         scaling,
-    })
+    }
 }
 
 impl StepBench {
@@ -121,6 +125,7 @@ impl StepBench {
             log_every: 1,
             eval_every: steps,
             checkpoint_every: steps,
+            keep_every: None,
         }
     }
 

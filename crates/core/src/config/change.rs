@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 pub struct Change {
     /// The first step with the new value.
     pub step: u64,
-    /// A setting, or [`Change::POINT`].
+    /// A setting, [`Change::POINT`] or [`Change::RESCALE`].
     pub key: String,
     /// Its new value, as the setting has it in JSON.
     pub value: Value,
@@ -21,6 +21,14 @@ impl Change {
     /// The key of a training point that a person changed: `[-1, x, y, class]` is one more, `[index, x, y, -1]` one that is
     /// elsewhere now, `[index, 0, 0, -2]` one that is gone.
     pub const POINT: &'static str = "point";
+
+    /// The key of a rescaling of ReLU layers: `[side, factor]`, from the weights after that many steps on.
+    pub const RESCALE: &'static str = "rescale";
+
+    /// Whether it is something that a person did, and no setting.
+    fn is_deed(key: &str) -> bool {
+        key == Self::POINT || key == Self::RESCALE
+    }
 }
 
 impl From<(u64, String, Value)> for Change {
@@ -46,7 +54,7 @@ impl Config {
     pub fn at(&self, step: u64) -> Result<Self> {
         let start = Self { changes: Vec::new(), ..self.clone() };
         let made = self.changes.iter().take_while(|change| change.step <= step);
-        let made = made.filter(|change| change.key != Change::POINT);
+        let made = made.filter(|change| !Change::is_deed(&change.key));
         let settings: Map<String, Value> = made.map(|change| (change.key.clone(), change.value.clone())).collect();
         if settings.is_empty() {
             return Ok(start);
@@ -63,7 +71,7 @@ impl Config {
     /// nothing has changed.
     pub fn change(&mut self, step: u64, key: &str, value: Value) -> Result<()> {
         let mut changes = self.changes.clone();
-        if key != Change::POINT {
+        if !Change::is_deed(key) {
             changes.retain(|change| (change.step, change.key.as_str()) != (step, key));
         }
         changes.push(Change { step, key: key.into(), value });
@@ -87,8 +95,8 @@ impl Config {
             return Err(Error::input(format!("changes: step {second} comes after step {first}; put them in order.")));
         }
         for Change { step, key, value } in &self.changes {
-            let point = || value.as_array().filter(|list| list.len() > 2 && list.iter().all(Value::is_number));
-            if key == "changes" || (key == Change::POINT && point().is_none()) {
+            let numbers = || value.as_array().filter(|list| list.len() > 1 && list.iter().all(Value::is_number));
+            if key == "changes" || (Change::is_deed(key) && numbers().is_none()) {
                 return Err(Error::input(format!("changes: at step {step}, {key} cannot be {value}.")));
             }
         }

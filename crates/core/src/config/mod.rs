@@ -132,6 +132,10 @@ pub struct Config {
     /// Steps of the ascent, of rho / N each
     #[cfg_attr(feature = "clap", arg(long, default_value_t = 1, value_name = "N", help_heading = "Optimizer"))]
     pub ascent_steps: u32,
+    /// SAM's whole gradient, with the second-order term that it drops: g_s + H v instead of g_s. It takes five gradients a
+    /// step instead of two
+    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimizer"))]
+    pub second_order: bool,
     /// m-sharpness: every N consecutive examples of a batch climb by themselves [default: the batch]
     #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Optimizer"))]
     pub m: Option<usize>,
@@ -166,6 +170,14 @@ pub struct Config {
     /// Steps between checkpoints [default: an epoch]
     #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Run"))]
     pub checkpoint_every: Option<u64>,
+    /// Steps between measurements of the curvature: eigenvalues, trace and density into spectrum.csv and density.csv
+    /// [default: never]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Run"))]
+    pub spectrum_every: Option<u64>,
+    /// Keep the weights of every N steps as path/LABEL-SEED-STEP.safetensors, from the start on: the path of a training, for
+    /// probe surface --directions pca [default: only the final ones are kept]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Run"))]
+    pub keep_every: Option<u64>,
 
     /// What changed while it trained, in order; all other fields are the settings of the start. No flag: only a program
     /// with a window changes settings on the way.
@@ -211,6 +223,7 @@ impl Default for Config {
             rho: None,
             p: Exponent::default(),
             ascent_steps: 1,
+            second_order: false,
             m: None,
             lane: Vec::new(),
             equal_compute: false,
@@ -222,6 +235,8 @@ impl Default for Config {
             log_every: 1,
             eval_every: None,
             checkpoint_every: None,
+            spectrum_every: None,
+            keep_every: None,
             changes: Vec::new(),
         }
     }

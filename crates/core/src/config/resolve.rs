@@ -10,7 +10,7 @@ use crate::{Error, Result};
 use serde_json::Map;
 
 /// The settings that a `--lane` may have of its own.
-pub const LANE_KEYS: [&str; 21] = [
+pub const LANE_KEYS: [&str; 22] = [
     "optimizer",
     "base",
     "lr",
@@ -27,6 +27,7 @@ pub const LANE_KEYS: [&str; 21] = [
     "rho",
     "p",
     "ascent_steps",
+    "second_order",
     "m",
     "label_smoothing",
     "batch",
@@ -105,6 +106,7 @@ impl Config {
             ("log-every", Some(self.log_every)),
             ("eval-every", self.eval_every),
             ("checkpoint-every", self.checkpoint_every),
+            ("keep-every", self.keep_every),
             ("train-limit", self.train_limit.map(|n| n as u64)),
             ("test-limit", self.test_limit.map(|n| n as u64)),
         ];
@@ -196,6 +198,7 @@ impl Config {
             }
             lane.config.check().map_err(|e| Error::input(format!("lane {}: {e}", lane.label)))?;
         }
+        check_second_order(&lanes)?;
         Ok(lanes)
     }
 
@@ -262,7 +265,13 @@ impl Config {
         let shape = self.schedule.clone();
         Optimizer {
             base,
-            ascent: Ascent { rho, p, adaptive: name == "asam", steps: self.ascent_steps },
+            ascent: Ascent {
+                rho,
+                p,
+                adaptive: name == "asam",
+                steps: self.ascent_steps,
+                second_order: self.second_order && name == "sam",
+            },
             schedule: Schedule { lr: self.lr.unwrap_or(lr), shape, warmup: self.warmup, steps, epochs },
             weight_decay,
             clip_norm,
@@ -334,6 +343,7 @@ impl Config {
                 log_every: self.log_every,
                 eval_every: self.eval_every.unwrap_or_else(|| eval_cadence(data, batch, epoch, climbs)),
                 checkpoint_every: self.checkpoint_every.unwrap_or(epoch),
+                keep_every: self.keep_every,
             };
             let same = |s: &&mut Setup| {
                 (s.batch, s.m, s.steps, s.label_smoothing) == (setup.batch, setup.m, setup.steps, setup.label_smoothing)
@@ -362,6 +372,34 @@ impl Config {
             Order::Shuffle => Epochs { examples: 1, every: (examples / batch).max(1) as u64 },
             Order::File => Epochs { examples: batch as u64, every: examples as u64 },
         }
+    }
+}
+
+/// The second-order term is that of plain SAM alone. Optimizers that do not climb have none, as they have no rho, but one lane
+/// must.
+fn check_second_order(lanes: &[LaneConfig]) -> Result<()> {
+    let asking = || lanes.iter().filter(|lane| lane.config.second_order);
+    let optimizer = |lane: &LaneConfig| lane.config.optimizer.clone().unwrap_or_default();
+    for lane in asking().filter(|lane| ["sam", "asam"].contains(&optimizer(lane).as_str())) {
+        let Config { p, ascent_steps, .. } = lane.config;
+        let why = match optimizer(lane).as_str() {
+            "asam" => "the optimizer is asam".into(),
+            _ if p.get() != 2.0 => format!("p is {p}"),
+            _ if ascent_steps != 1 => format!("ascent-steps is {ascent_steps}"),
+            _ => continue,
+        };
+        return Err(Error::input(format!(
+            "lane {}: second-order is there for sam with p = 2 and one ascent step, and {why}; leave one of them out.",
+            lane.label
+        )));
+    }
+    match asking().next() {
+        Some(lane) if asking().all(|lane| optimizer(lane) != "sam") => Err(Error::input(format!(
+            "lane {}: second-order is a term of sam, and the optimizer is {}; take --optimizer sam or leave it out.",
+            lane.label,
+            optimizer(lane)
+        ))),
+        _ => Ok(()),
     }
 }
 

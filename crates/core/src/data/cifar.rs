@@ -1,7 +1,7 @@
 //! The binary files of CIFAR-10 and CIFAR-100: records of one or two labels and 3 x 32 x 32 pixels, channel, row, column.
 
 use super::missing::{self, Publisher};
-use super::{Inputs, Raw, Shape, Split};
+use super::{Inputs, Raw, Shape, Split, provided};
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -51,7 +51,7 @@ fn read(set: &Set, folder: &Path, files: &[&str]) -> Result<Split> {
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for file in files {
         let path = folder.join(file);
-        append(set, &missing::read(&path)?, &path.display().to_string(), &mut pixels, &mut labels)?;
+        append(set, &provided::read(&path)?, &path.display().to_string(), &mut pixels, &mut labels)?;
     }
     Ok(Split { inputs: Inputs::Bytes(pixels), labels, flipped: Vec::new() })
 }

@@ -2,11 +2,11 @@
 //! big-endian u32, then the values. Plain or gzipped, told apart by the first bytes, not by the name.
 
 use super::missing::{self, Publisher};
+use super::provided;
 use super::{Inputs, Raw, Shape, Split};
 use crate::{Error, Result};
 use flate2::bufread::MultiGzDecoder;
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufRead, ErrorKind, Read};
 use std::path::Path;
 
 /// MNIST's four files.
@@ -68,7 +68,7 @@ pub(super) fn load(folder: &Path, publisher: Option<&Publisher>, classes: Option
         ["-", "."]
             .iter()
             .flat_map(|sign| ["", ".gz"].map(|end| folder.join(format!("{stem}{sign}idx{rank}-ubyte{end}"))))
-            .find(|path| path.is_file())
+            .find(|path| provided::is_file(path))
     });
     let mut sources = Vec::with_capacity(FILES.len());
     let mut absent = Vec::new();
@@ -76,9 +76,7 @@ pub(super) fn load(folder: &Path, publisher: Option<&Publisher>, classes: Option
         match path {
             Some(path) => {
                 let name = path.display().to_string();
-                let file = File::open(&path)
-                    .map_err(|error| Error::input(format!("{name}: {error}; see that you may read this file")))?;
-                sources.push(Source { name, reader: Box::new(BufReader::new(file)) });
+                sources.push(Source { name, reader: provided::open(&path)? });
             }
             None => absent.push(format!("{stem}-idx{}-ubyte", kind.dimensions())),
         }

@@ -2,8 +2,8 @@
 //!
 //! All images come to one square size, and to one channel where none of them has any colour.
 
-use super::missing::{self, INSTEAD};
-use super::{Inputs, Raw, Shape, Split, fifth};
+use super::missing::INSTEAD;
+use super::{Inputs, Raw, Shape, Split, fifth, provided};
 use crate::{Error, Result};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage, Rgba};
@@ -178,7 +178,7 @@ fn mixed(lists: Vec<Vec<PathBuf>>) -> Files {
 fn own_size<'a>(files: impl Iterator<Item = &'a (PathBuf, u16)>) -> Result<Option<(usize, usize)>> {
     let mut own = None;
     for (path, _) in files {
-        let bytes = missing::read(path)?;
+        let bytes = provided::read(path)?;
         let size = decoder(&bytes).map_err(|what| unreadable(path, &what))?.dimensions();
         if *own.get_or_insert(size) != size || size.0.max(size.1) > MOST_OWN {
             return Ok(None);
@@ -193,7 +193,7 @@ fn read(files: &Files, height: usize, width: usize) -> Result<(Split, bool)> {
     let mut labels = Vec::with_capacity(files.len());
     let mut colour = false;
     for (path, class) in files {
-        let image = decode(&missing::read(path)?, height, width).map_err(|what| unreadable(path, &what))?;
+        let image = decode(&provided::read(path)?, height, width).map_err(|what| unreadable(path, &what))?;
         colour |= image.pixels().any(|Rgb([r, g, b])| r != g || g != b);
         for channel in 0..3 {
             pixels.extend(image.pixels().map(|pixel| pixel.0[channel]));

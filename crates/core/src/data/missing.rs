@@ -25,11 +25,9 @@ pub(super) fn check(publisher: &Publisher, folder: &Path, files: &[&str]) -> Res
     if absent.is_empty() { Ok(()) } else { Err(explain(Some(publisher), folder, &files.join(", "), &absent)) }
 }
 
-/// The whole of a file, or bad input that names it.
-#[cfg(not(target_family = "wasm"))]
-pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path)
-        .map_err(|error| Error::input(format!("{}: {error}; see that you may read this file", path.display())))
+/// Bad input that names a file which cannot be read.
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::input(format!("{}: {error}; see that you may read this file", path.display()))
 }
 
 /// Bad input that says which `files` were looked for in `folder`, which of them (`absent`) are not there, who publishes
@@ -40,7 +38,11 @@ pub(super) fn explain(publisher: Option<&Publisher>, folder: &Path, files: &str,
         None => "the data set is".to_string(),
     };
     if cfg!(target_family = "wasm") {
-        return Error::input(format!("{whose} out of reach: a page cannot read folders; {INSTEAD}"));
+        let dropped = match publisher.map(|publisher| publisher.set) {
+            None | Some("mnist" | "fashion-mnist") => "drop the files on it",
+            Some(_) => "the desktop app reads them",
+        };
+        return Error::input(format!("{whose} out of reach: a page cannot read folders, {dropped}; {INSTEAD}"));
     }
     // The working folder may not be the one that the reader has in mind, so the whole path is given.
     let place = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());

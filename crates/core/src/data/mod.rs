@@ -17,14 +17,15 @@ mod missing;
 mod names;
 mod noise;
 mod points;
+mod provided;
 mod sample;
 mod scaling;
 #[cfg(not(target_family = "wasm"))]
 mod svhn;
-#[cfg(not(target_family = "wasm"))]
 mod table;
 
 pub use names::names;
+pub use provided::provide;
 #[cfg(target_family = "wasm")]
 pub use sample::provide_sample;
 
@@ -126,10 +127,9 @@ pub fn load(config: &Config) -> Result<Dataset> {
         Source::Svhn => svhn::load(dir)?,
         #[cfg(not(target_family = "wasm"))]
         Source::Images(folder) => images::load(folder, config.image_size)?,
-        #[cfg(not(target_family = "wasm"))]
         Source::Csv(files) => table::load(files)?,
         #[cfg(target_family = "wasm")]
-        Source::Cifar10 | Source::Cifar100 | Source::Svhn | Source::Images(_) | Source::Csv(_) => {
+        Source::Cifar10 | Source::Cifar100 | Source::Svhn | Source::Images(_) => {
             return Err(missing::explain(None, dir, "", &[]));
         }
     };
@@ -178,7 +178,6 @@ fn hold_back(train: &mut Split, fraction: f32, shape: Shape) -> Result<Option<Sp
 
 /// How many of `examples` of one class are test examples, where nobody named a test part: the last fifth, rounded, and
 /// both parts get one where there are two.
-#[cfg(not(target_family = "wasm"))]
 fn fifth(examples: usize) -> usize {
     ((examples + 2) / 5).max(usize::from(examples > 1))
 }

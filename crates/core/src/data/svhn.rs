@@ -3,7 +3,7 @@
 
 use super::matlab;
 use super::missing::{self, Publisher};
-use super::{Inputs, Raw, Shape, Split};
+use super::{Inputs, Raw, Shape, Split, provided};
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub(super) fn load(data_dir: &Path) -> Result<Raw> {
     missing::check(&PUBLISHER, &folder, &[TRAIN, TEST])?;
     let read = |file: &str| {
         let path = folder.join(file);
-        parse(&missing::read(&path)?, &path.display().to_string())
+        parse(&provided::read(&path)?, &path.display().to_string())
     };
     Ok(Raw { shape: SHAPE, classes: 10, train: read(TRAIN)?, test: read(TEST)? })
 }

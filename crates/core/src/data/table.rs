@@ -1,7 +1,7 @@
 //! CSV files of numbers, the class in the last column.
 
 use super::missing::INSTEAD;
-use super::{Inputs, Raw, Shape, Split, fifth};
+use super::{Inputs, Raw, Shape, Split, fifth, provided};
 use crate::{Error, Result};
 use ::csv::{ByteRecord, ReaderBuilder, Trim};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ struct Table {
 pub(super) fn load(files: &str) -> Result<Raw> {
     let read = |file: &str| {
         let path = Path::new(file.trim());
-        if !path.is_file() {
+        if !provided::is_file(path) {
             // The working folder may not be the one that the reader has in mind, so the whole path is given.
             let place = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
             return Err(Error::input(format!(
@@ -33,11 +33,11 @@ pub(super) fn load(files: &str) -> Result<Raw> {
                 place.display()
             )));
         }
-        Ok((super::missing::read(path)?, path.display().to_string()))
+        Ok((provided::read(path)?, path.display().to_string()))
     };
     match files.split_once(',') {
         // A file may have a comma in its name.
-        Some((train, test)) if !Path::new(files).is_file() => {
+        Some((train, test)) if !provided::is_file(Path::new(files)) => {
             let (train, test) = (read(train)?, read(test)?);
             parse(&train.0, &train.1, Some((&test.0, &test.1)))
         }

@@ -1,6 +1,8 @@
 //! The device: choosing an adapter, compiling kernels, reading buffers back. Knows nothing of learning.
 
 mod adapter;
+#[cfg(target_family = "wasm")]
+mod ahead;
 mod pipelines;
 mod program;
 mod readback;

@@ -26,10 +26,21 @@ impl Pipelines {
         kernel: &'static Kernel,
         overrides: &[(&'static str, f64)],
     ) -> Arc<Pipeline> {
-        let key = (kernel.source, overrides.iter().map(|(name, value)| (*name, value.to_bits())).collect());
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(compiled.entry(key).or_insert_with(|| Arc::new(compile(device, kernel, overrides))))
+        Arc::clone(compiled.entry(key(kernel, overrides)).or_insert_with(|| Arc::new(compile(device, kernel, overrides))))
     }
+
+    /// Those of `wanted` that are not compiled yet, each once.
+    #[cfg(target_family = "wasm")]
+    pub(super) fn missing<'a>(&self, wanted: impl Iterator<Item = &'a super::Dispatch>) -> Vec<&'a super::Dispatch> {
+        let compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = std::collections::HashSet::new();
+        wanted.filter(|d| !compiled.contains_key(&key(d.kernel, &d.overrides)) && seen.insert(key(d.kernel, &d.overrides))).collect()
+    }
+}
+
+fn key(kernel: &Kernel, overrides: &[(&'static str, f64)]) -> Key {
+    (kernel.source, overrides.iter().map(|(name, value)| (*name, value.to_bits())).collect())
 }
 
 fn compile(device: &wgpu::Device, kernel: &Kernel, constants: &[(&str, f64)]) -> Pipeline {

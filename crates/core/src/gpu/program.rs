@@ -2,14 +2,26 @@
 
 use super::{BufferId, Dispatch, Gpu, Pipeline, Readback, Recording};
 use crate::{Error, Result};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Dispatches that are ready to be encoded again and again.
 #[derive(Debug)]
 pub struct Program {
     buffers: Vec<wgpu::Buffer>,
-    segments: Vec<Vec<Launch>>,
+    segments: Vec<Segment>,
+    params: wgpu::Buffer,
+    tables: wgpu::Buffer,
     bytes: u64,
+}
+
+/// Dispatches that are encoded together.
+#[derive(Debug)]
+struct Segment {
+    /// Where the parameters of the first one lie.
+    offset: usize,
+    /// Those that have not been compiled.
+    waiting: Vec<Dispatch>,
+    ready: OnceLock<Vec<Launch>>,
 }
 
 #[derive(Debug)]
@@ -29,6 +41,8 @@ impl Launch {
 
 /// Offsets of bound uniform buffers are multiples of this.
 const ALIGN: usize = 256;
+/// Bytes of a table.
+const TABLE: usize = Recording::TABLE_ROWS * 16;
 
 impl Program {
     /// Allocates and compiles. Each segment is a list of dispatches that are encoded together.
@@ -36,9 +50,13 @@ impl Program {
     /// # Errors
     /// [`Error::Input`] where the device has not enough memory, [`Error::Run`] where it refuses a kernel.
     pub async fn new(gpu: &Gpu, recording: &Recording, segments: &[Vec<Dispatch>]) -> Result<Self> {
+        // Held until the pipelines are made.
+        #[cfg(target_family = "wasm")]
+        let _ahead = super::ahead::compile(gpu, segments.iter().flatten()).await;
         let out_of_memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let program = Self::build(gpu, recording, segments);
+        let program = Self::allocate(gpu, recording, segments);
+        (0..segments.len()).for_each(|segment| program.prepare(gpu, segment));
         // Both scopes are closed before anything is awaited: somebody else may open one on this device in between.
         let (invalid, exhausted) = (validation.pop(), out_of_memory.pop());
         let (invalid, exhausted) = (invalid.await, exhausted.await);
@@ -52,12 +70,13 @@ impl Program {
         }
     }
 
-    fn build(gpu: &Gpu, recording: &Recording, segments: &[Vec<Dispatch>]) -> Self {
+    /// The same with kernels that are compiled when a segment is first asked for: [`Program::prepare`] comes before it is
+    /// encoded. For what is not needed at once; what the device refuses is told by [`Gpu::check`].
+    pub(crate) fn allocate(gpu: &Gpu, recording: &Recording, segments: &[Vec<Dispatch>]) -> Self {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let buffers: Vec<_> = recording.buffers.iter().map(|(label, bytes)| gpu.buffer(label, *bytes, usage)).collect();
         let uniform = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
 
-        const TABLE: usize = Recording::TABLE_ROWS * 16;
         let mut table_bytes = vec![0; recording.tables.len() * TABLE];
         for (table, to) in recording.tables.iter().zip(table_bytes.chunks_mut(TABLE)) {
             let from: &[u8] = bytemuck::cast_slice(table);
@@ -78,35 +97,50 @@ impl Program {
         let mut offset = 0;
         let segments = segments
             .iter()
-            .map(|segment| {
+            .map(|dispatches| {
+                let segment = Segment { offset, waiting: dispatches.clone(), ready: OnceLock::new() };
+                offset += dispatches.iter().map(|d| d.params.len().next_multiple_of(ALIGN)).sum::<usize>();
                 segment
-                    .iter()
-                    .map(|dispatch| {
-                        let launch =
-                            launch(gpu, dispatch, &buffers, &params, offset, &tables, dispatch.table.0 * TABLE);
-                        offset += dispatch.params.len().next_multiple_of(ALIGN);
-                        launch
-                    })
-                    .collect()
             })
             .collect();
         let bytes = buffers.iter().map(wgpu::Buffer::size).sum::<u64>() + tables.size() + params.size();
-        Self { buffers, segments, bytes }
+        Self { buffers, segments, params, tables, bytes }
+    }
+
+    /// Compiles the kernels of `segment`, if they are not compiled yet.
+    pub(crate) fn prepare(&self, gpu: &Gpu, segment: usize) {
+        let Segment { offset, waiting, ready } = &self.segments[segment];
+        ready.get_or_init(|| {
+            let mut offset = *offset;
+            let launch = |dispatch: &Dispatch| {
+                let table = dispatch.table.0 * TABLE;
+                let launch = launch(gpu, dispatch, &self.buffers, &self.params, offset, &self.tables, table);
+                offset += dispatch.params.len().next_multiple_of(ALIGN);
+                launch
+            };
+            waiting.iter().map(launch).collect()
+        });
+    }
+
+    fn launches_of(&self, segment: usize) -> &[Launch] {
+        let launches = self.segments[segment].ready.get();
+        debug_assert!(launches.is_some(), "a segment is encoded that has not been prepared");
+        launches.map_or(&[], Vec::as_slice)
     }
 
     /// Encodes all dispatches of `segment` into `pass`.
     pub fn encode(&self, pass: &mut wgpu::ComputePass<'_>, segment: usize) {
-        self.segments[segment].iter().for_each(|launch| launch.encode(pass));
+        self.launches_of(segment).iter().for_each(|launch| launch.encode(pass));
     }
 
     /// Encodes dispatch `launch` of `segment` alone.
     pub(crate) fn encode_one(&self, pass: &mut wgpu::ComputePass<'_>, segment: usize, launch: usize) {
-        self.segments[segment][launch].encode(pass);
+        self.launches_of(segment)[launch].encode(pass);
     }
 
     /// Dispatches of `segment`.
     pub(crate) fn launches(&self, segment: usize) -> usize {
-        self.segments[segment].len()
+        self.segments[segment].waiting.len()
     }
 
     /// Submits what `encoder` holds and waits until the device has done it.
@@ -169,7 +203,7 @@ fn launch(
         })
     };
     let uniforms =
-        [slice(params, params_offset, dispatch.params.len()), slice(tables, table_offset, Recording::TABLE_ROWS * 16)];
+        [slice(params, params_offset, dispatch.params.len()), slice(tables, table_offset, TABLE)];
     let storage = dispatch.buffers.iter().map(|id| buffers[id.0].as_entire_binding());
     let entries: Vec<_> = uniforms
         .into_iter()

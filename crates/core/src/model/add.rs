@@ -57,6 +57,10 @@ impl Layer for Activate {
         Some(self.0)
     }
 
+    fn passes_scale(&self) -> bool {
+        true
+    }
+
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
         forward(node, e);
     }

@@ -1,10 +1,11 @@
 //! Batch normalisation (Ioffe and Szegedy 2015), PyTorch's meaning of its numbers.
 
-use super::layer::{Emitter, Layer, Mode, Node};
+use super::layer::{Emitter, Layer, Mode, Node, TangentNode};
+use super::norm_tangent::NormTangent;
 use super::tensor::{Init, Kind, Parameter, padded};
 use crate::config::Activation;
 use crate::data::Shape;
-use crate::gpu::Family;
+use crate::gpu::{BufferId, Family};
 use lowland_shaders as shaders;
 use lowland_shaders::params::BatchNorm as Params;
 
@@ -83,6 +84,38 @@ impl Layer for BatchNorm {
         let overrides = [node.input.activation_code(), inference];
         e.dispatch(&shaders::BATCH_NORM_GRAD_APPLY, &overrides, &p, &buffers, groups);
     }
+
+    fn forward_tangent(&self, at: &TangentNode<'_>, e: &mut Emitter<'_>) -> Option<BufferId> {
+        let p = params(at.node, e);
+        let tangent = NormTangent::new(at, e, 1, p.slices, p.per_slice);
+        let (partial, norm) = scratch(at.node, e, &p);
+        let channels4 = p.channels4 as usize;
+        let by_batch = at.input_moves() && e.pass.mode.by_batch();
+        if by_batch {
+            let groups = (channels4 * p.slices as usize).div_ceil(64);
+            let buffers = [at.node.input.value, at.tangent.input.value, norm, partial];
+            e.dispatch(&shaders::BATCH_NORM_GRAD_STATS, &[], &p, &buffers, groups);
+        }
+        let lanes = if by_batch { p.lanes as usize } else { 1 };
+        let buffers = [partial, norm, e.pass.weights, at.directions, tangent.moves];
+        let flag = ("BY_BATCH", f64::from(u8::from(by_batch)));
+        e.dispatch(&shaders::BATCH_NORM_TANGENT_FINISH, &[flag], &p, &buffers, (channels4 * lanes).div_ceil(64));
+        tangent.forward(at, e);
+        None
+    }
+
+    fn backward_tangent(&self, at: &TangentNode<'_>, e: &mut Emitter<'_>) -> Option<BufferId> {
+        let p = params(at.node, e);
+        let tangent = NormTangent::new(at, e, 1, p.slices, p.per_slice);
+        if tangent.sums(at, e) {
+            let buffers = [tangent.partial, tangent.moves, e.arenas.grads, tangent.means];
+            let flag = ("INFERENCE", f64::from(u8::from(!e.pass.mode.by_batch())));
+            let groups = ((p.channels4 * p.lanes) as usize).div_ceil(64);
+            e.dispatch(&shaders::BATCH_NORM_TANGENT_GRAD_FINISH, &[flag], &p, &buffers, groups);
+            tangent.backward(at, e);
+        }
+        None
+    }
 }
 
 fn params(node: &Node, e: &Emitter<'_>) -> Params {
@@ -115,7 +148,7 @@ fn params(node: &Node, e: &Emitter<'_>) -> Params {
 }
 
 /// The slices' sums, and each channel's mean, 1 / deviation, gamma / deviation and beta.
-fn scratch(node: &Node, e: &mut Emitter<'_>, p: &Params) -> (crate::gpu::BufferId, crate::gpu::BufferId) {
+fn scratch(node: &Node, e: &mut Emitter<'_>, p: &Params) -> (BufferId, BufferId) {
     let partial = e.passing("batch norm sums", 4 * p.partial_stride as usize);
     (partial, e.scratch(node, "batch norm statistics", 16 * p.channels4 as usize))
 }

@@ -63,6 +63,9 @@ impl Layer for Dense {
     fn multiply_adds(&self, input: Shape) -> u64 {
         self.as_conv().multiply_adds(input)
     }
+    fn is_linear(&self) -> bool {
+        true
+    }
     fn forward(&self, node: &Node, emitter: &mut Emitter<'_>) {
         self.as_conv().forward(node, emitter);
     }

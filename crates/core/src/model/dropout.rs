@@ -51,6 +51,10 @@ impl Layer for Dropout {
         Ok(input)
     }
 
+    fn passes_scale(&self) -> bool {
+        true
+    }
+
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
         let drop = drops(e);
         self.record(node, e, node.input.value, &node.input, node.output.value, [drop, ("ACTIVATION", 0.0)]);

@@ -15,6 +15,10 @@ impl Layer for Flatten {
         Ok(Shape { channels: input.len(), height: 1, width: 1 })
     }
 
+    fn passes_scale(&self) -> bool {
+        true
+    }
+
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
         let groups = (e.sizes.batch * node.output.example4()).div_ceil(64);
         e.dispatch(&shaders::FLATTEN_FORWARD, &[], &params(node, e), &[node.input.value, node.output.value], groups);

@@ -1,6 +1,7 @@
 //! Group normalisation (Wu and He 2018), PyTorch's meaning of its numbers.
 
-use super::layer::{Emitter, Layer, Node};
+use super::layer::{Emitter, Layer, Node, TangentNode};
+use super::norm_tangent::NormTangent;
 use super::tensor::{Init, Kind, Parameter, padded};
 use crate::config::Activation;
 use crate::data::Shape;
@@ -91,6 +92,39 @@ impl Layer for GroupNorm {
         let buffers = [x, dy, norm, sums, weights, node.input.saved, dx];
         let overrides = [node.input.activation_code()];
         e.dispatch(&shaders::GROUP_NORM_GRAD_APPLY, &overrides, &p, &buffers, apply_groups(&p));
+    }
+
+    fn forward_tangent(&self, at: &TangentNode<'_>, e: &mut Emitter<'_>) -> Option<BufferId> {
+        let p = self.params(at.node, e);
+        let tangent = NormTangent::new(at, e, p.batch, p.slices, p.per_slice);
+        let (partial, norm) = scratch(at.node, e, &p);
+        if at.input_moves() {
+            let groups = ((p.batch * p.slices * p.channels4) as usize).div_ceil(64);
+            let buffers = [at.node.input.value, at.tangent.input.value, norm, partial];
+            e.dispatch(&shaders::GROUP_NORM_GRAD_STATS, &[], &p, &buffers, groups);
+        }
+        let flag = ("INPUT_MOVES", f64::from(u8::from(at.input_moves())));
+        let groups = ((p.batch * p.groups) as usize).div_ceil(64);
+        let buffers = [partial, norm, e.pass.weights, at.directions, tangent.moves];
+        e.dispatch(&shaders::GROUP_NORM_TANGENT_FINISH, &[flag], &p, &buffers, groups);
+        tangent.forward(at, e);
+        None
+    }
+
+    fn backward_tangent(&self, at: &TangentNode<'_>, e: &mut Emitter<'_>) -> Option<BufferId> {
+        let p = self.params(at.node, e);
+        let tangent = NormTangent::new(at, e, p.batch, p.slices, p.per_slice);
+        if tangent.sums(at, e) {
+            let sums = e.passing("group norm gradient tangents", (8 * p.batch * p.channels4) as usize);
+            let groups = ((p.batch * p.groups) as usize).div_ceil(64);
+            let buffers = [tangent.partial, tangent.moves, sums, tangent.means];
+            e.dispatch(&shaders::GROUP_NORM_TANGENT_GRAD_FINISH, &[], &p, &buffers, groups);
+            let groups = (p.channels4 as usize).div_ceil(64);
+            let buffers = [sums, e.arenas.grads];
+            e.dispatch(&shaders::GROUP_NORM_GRAD_FINISH, &[("NUMBERS", 2.0)], &p, &buffers, groups);
+            tangent.backward(at, e);
+        }
+        None
     }
 }
 

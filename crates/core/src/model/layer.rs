@@ -42,6 +42,17 @@ pub trait Layer: Debug + Send + Sync {
         0
     }
 
+    /// Whether its output before the activation is linear in its tensors, with few values against these: a dense layer. Of a
+    /// network that begins so, the output under a sum of weights is the same sum of outputs.
+    fn is_linear(&self) -> bool {
+        false
+    }
+
+    /// Whether, its activation aside, it has no tensors and its output grows c-fold where its input does, for c above 0.
+    fn passes_scale(&self) -> bool {
+        false
+    }
+
     /// Records the output from the input.
     fn forward(&self, node: &Node, emitter: &mut Emitter<'_>);
 

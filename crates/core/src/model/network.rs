@@ -117,6 +117,14 @@ impl Network<'_> {
         &self.edges[self.edges.len() - 1]
     }
 
+    /// Reads the batch that another network of the model reads, instead of one of its own.
+    pub(crate) fn read_input_of(&mut self, other: &Self) {
+        let input = other.edges[0].value;
+        for edge in [&mut self.edges[0], &mut self.nodes[0].1.input] {
+            (edge.value, edge.saved) = (input, input);
+        }
+    }
+
     /// Takes over the buffers of another network that nothing stays in from one dispatch to the next but one.
     pub(crate) fn share_passing(&mut self, other: &Self) {
         let passing = other.scratch.iter().filter(|(key, _)| key.0 == usize::MAX);
@@ -132,13 +140,26 @@ impl Network<'_> {
         pass: Pass,
         loss: impl Into<Option<LossBuffers>>,
     ) -> Vec<Dispatch> {
+        self.record_from(0, recording, arenas, family, pass, loss.into())
+    }
+
+    /// The same from the layer at `begin` on, whose input is there; a pass backward begins at 0.
+    pub(super) fn record_from(
+        &mut self,
+        begin: usize,
+        recording: &mut Recording,
+        arenas: Arenas,
+        family: Family,
+        pass: Pass,
+        loss: Option<LossBuffers>,
+    ) -> Vec<Dispatch> {
         let scratch = &mut self.scratch;
         let sizes = Sizes { batch: pass.batch, ..self.sizes };
         let mut emitter = Emitter { recording, scratch, sizes, arenas, family, pass, dispatches: Vec::new() };
-        for (layer, node) in &self.nodes {
+        for (layer, node) in &self.nodes[begin..] {
             layer.forward(node, &mut emitter);
         }
-        if let (Some((_, last)), Some(loss)) = (self.nodes.last(), loss.into()) {
+        if let (Some((_, last)), Some(loss)) = (self.nodes.last(), loss) {
             loss::record(&last.output, self.classes, loss, &mut emitter);
         }
         if pass.mode.differentiates() {

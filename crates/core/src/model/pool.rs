@@ -39,6 +39,10 @@ impl Layer for MaxPool {
         windows(input, self.kernel, self.stride)
     }
 
+    fn passes_scale(&self) -> bool {
+        true
+    }
+
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
         self.record_forward(&shaders::MAX_POOL_FORWARD, node, &[node.input.value, node.output.value], e);
     }
@@ -93,6 +97,10 @@ impl Layer for AvgPool {
         windows(input, self.kernel, self.stride)
     }
 
+    fn passes_scale(&self) -> bool {
+        true
+    }
+
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {
         let p = params(node, e, self.kernel, self.stride);
         let groups = (e.sizes.batch * node.output.example4()).div_ceil(64);
@@ -111,6 +119,10 @@ impl Layer for AvgPool {
 impl Layer for GlobalAvgPool {
     fn output(&self, input: Shape) -> Result<Shape, String> {
         Ok(Shape { channels: input.channels, height: 1, width: 1 })
+    }
+
+    fn passes_scale(&self) -> bool {
+        true
     }
 
     fn forward(&self, node: &Node, e: &mut Emitter<'_>) {

@@ -21,6 +21,9 @@ pub struct Ascent {
     /// Steps of rho / steps each, every one along the gradient where it stands. Together they are no longer than rho, so
     /// the projection to the ball has nothing to do.
     pub steps: u32,
+    /// The whole gradient of w -> L(w + e(w)), g_s + H v, with the term that SAM drops (Foret et al. 2021, 3 and C.4). Only of
+    /// one step in the plain 2-norm: `Config::lanes` refuses others.
+    pub second_order: bool,
 }
 
 impl Ascent {
@@ -31,12 +34,17 @@ impl Ascent {
 
     /// SAM with the 2-norm and one step.
     pub fn sam(rho: f32) -> Self {
-        Self { rho, p: Exponent::default(), adaptive: false, steps: 1 }
+        Self { rho, p: Exponent::default(), adaptive: false, steps: 1, second_order: false }
     }
 
     /// Whether there is an ascent at all.
     pub fn climbs(&self) -> bool {
         self.rho > 0.0
+    }
+
+    /// Whether H v is added to the gradient at w + e.
+    pub fn adds_second_order(&self) -> bool {
+        self.climbs() && self.second_order
     }
 
     /// Whether the plain 2-norm's kernels do: one reduction, no weights in it.

@@ -5,6 +5,7 @@ mod ascent;
 mod clip;
 mod rmsprop;
 mod schedule;
+mod second_order;
 mod sgd;
 
 pub use adam::Adam;
@@ -13,6 +14,7 @@ pub(crate) use ascent::{AscentBuffers, AscentSizes, norm_slices, record_euclidea
 pub(crate) use clip::record_clip;
 pub use rmsprop::RmsProp;
 pub use schedule::{Epochs, Schedule};
+pub(crate) use second_order::{SecondOrder, SecondOrderBuffers, SecondOrderSizes};
 pub use sgd::Sgd;
 
 use crate::gpu::{BufferId, Dispatch, Recording, TableId};
@@ -60,9 +62,11 @@ pub(crate) struct UpdateBuffers {
 }
 
 impl Optimizer {
-    /// Gradient evaluations per step.
+    /// Gradient evaluations per step, or what takes as many multiply-adds: H v is a gradient at w once more and its
+    /// derivative, which takes twice a gradient's.
     pub fn gradients_per_step(&self) -> u32 {
-        if self.ascent.climbs() { 1 + self.ascent.steps } else { 1 }
+        let second_order = if self.ascent.adds_second_order() { 3 } else { 0 };
+        if self.ascent.climbs() { 1 + self.ascent.steps + second_order } else { 1 }
     }
 
     /// The lane's row of the `hyper` buffer, as `shaders/shared/hyper.wgsl` lays it out.
@@ -93,7 +97,8 @@ impl Optimizer {
 
     /// Whether the same dispatches do for `other`, with other numbers in their tables.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        let climb = |o: &Self| o.ascent.climbs().then_some((o.ascent.is_euclidean(), o.ascent.steps));
+        let climb =
+            |o: &Self| o.ascent.climbs().then_some((o.ascent.is_euclidean(), o.ascent.steps, o.ascent.second_order));
         let kind = |o: &Self| (discriminant(&o.base), climb(o), o.clip_norm.is_some());
         kind(self) == kind(other)
     }

@@ -2,7 +2,7 @@
 //! them, or made as weighted sums of three of them.
 
 use super::data::Visit;
-use super::{CLOCK_BYTES, DataBuffers, DeviceData, SOURCES, View, combine, dispatch_rows};
+use super::{CLOCK_BYTES, DataBuffers, DeviceData, Mixture, View};
 use crate::Result;
 use crate::config::Augment;
 use crate::gpu::{BufferId, Dispatch, Family, Recording};
@@ -49,12 +49,8 @@ pub(crate) struct FieldPlan {
 /// The buffers that are written or read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FieldBuffers {
-    pub(crate) weights: BufferId,
-    pub(crate) running: BufferId,
-    /// Three factors and a zero of each row.
-    pub(crate) factors: BufferId,
-    pub(crate) sources: BufferId,
-    pub(crate) running_sources: BufferId,
+    /// The rows' weights, and what they are sums of where they are.
+    pub(crate) mixture: Mixture,
     pub(crate) clock: BufferId,
     /// The batch of inputs at hand, and, where there are several, all of them.
     pub(crate) input: BufferId,
@@ -73,16 +69,10 @@ impl FieldPlan {
         let (parameters, running) = (model.parameter_floats(), model.running_floats());
         let mut recording = Recording::default();
         let r = &mut recording;
-        let arena = |r: &mut Recording, name, floats: usize, sets: usize| r.buffer(name, (4 * floats * sets) as u64);
-        let weights = arena(r, "weights", parameters, rows);
-        let lanes_running = arena(r, "running statistics", running, rows);
+        let mixture = Mixture::declare(r, model, rows);
         let unused = r.buffer("unused", 16);
         let labels = r.buffer("labels", (4 * batch) as u64);
         let clock = r.buffer("clock", CLOCK_BYTES as u64);
-        let factors = r.buffer("factors", (16 * rows) as u64);
-        let sources = arena(r, "sources", parameters, SOURCES);
-        let running_sources = arena(r, "running statistics of the sources", running, SOURCES);
-        let table = r.table(dispatch_rows(rows));
         let one_slot = r.table(vec![[0; 4]]);
         let data_buffers = data.declare(r);
 
@@ -113,19 +103,13 @@ impl FieldPlan {
             &data_buffers,
             to,
         );
-        let mut mix = combine(r, parameters, table, [factors, sources, weights]);
-        if running > 0 {
-            mix.extend(combine(r, running, table, [factors, running_sources, lanes_running]));
-        }
-        let arenas = Arenas { grads: unused, running: lanes_running, unused, seeds: unused, clock };
-        let pass = Pass { weights, rows: table, mode: Mode::Inference, batch };
+        let mut mix = mixture.mix_weights(r, 0);
+        mix.extend(mixture.mix_statistics(r));
+        let arenas = Arenas { grads: unused, running: mixture.running, unused, seeds: unused, clock };
+        let pass = Pass { weights: mixture.weights, rows: mixture.rows, mode: Mode::Inference, batch };
         let forward = network.record(r, arenas, family, pass, None);
         let buffers = FieldBuffers {
-            weights,
-            running: lanes_running,
-            factors,
-            sources,
-            running_sources,
+            mixture,
             clock,
             input,
             inputs: all_inputs,

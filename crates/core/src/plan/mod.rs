@@ -7,8 +7,10 @@ mod field;
 mod gradient;
 mod history;
 mod lanczos;
+mod mixture;
 mod posterior;
 mod sample;
+mod second_order;
 mod search;
 mod step;
 
@@ -20,8 +22,9 @@ pub(crate) use field::{FieldPlan, FieldRequest, FieldSegment};
 pub(crate) use gradient::{GradientPlan, GradientSegment};
 pub(crate) use history::{HistoryPlan, HistorySegment, MOST_CHOSEN, PRESENT};
 pub(crate) use lanczos::{LanczosPlan, LanczosRequest, LanczosSegment};
+use mixture::Mixture;
 pub(crate) use posterior::{PosteriorPlan, PosteriorSegment};
-pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment};
+pub(crate) use sample::{SamplePlan, SampleRequest, SampleSegment, kept};
 pub(crate) use search::{SearchPlan, SearchSegment};
 
 use crate::config::{Augment, Order};
@@ -29,8 +32,8 @@ use crate::gpu::{BufferId, Dispatch, Family, Recording, TableId, fold};
 use crate::model::{Arenas, Init, Kind, LossBuffers, Mode, Model, Network, Pass, Room, Sizes};
 use crate::optim::{self, Optimizer};
 use crate::{Error, Result};
-use lowland_shaders::params::{Combine, Init as InitParams, Log};
-use lowland_shaders::{COMBINE, INIT, LOG};
+use lowland_shaders::params::{Init as InitParams, Log};
+use lowland_shaders::{INIT, LOG};
 
 /// Steps whose schedule and metrics are on the device at a time.
 pub(crate) const RING: usize = 1024;
@@ -81,6 +84,10 @@ pub(crate) enum Segment {
     /// All steps of the ascent.
     Ascend,
     Pass2,
+    /// Adds SAM's second-order term to the gradient of the second pass.
+    SecondOrder,
+    /// The cosine between the two gradients into the step's record, on steps that are logged.
+    SecondOrderLog,
     /// Adds a group's first gradient to the mean over groups, on steps that are logged.
     MeanOfPass1,
     /// Adds a group's final gradient to the mean over groups.
@@ -226,7 +233,7 @@ impl Plan {
         let init = record_init(&plan.recording, model, plan.buffers.weights, lane_seeds);
         plan.segments.push((Segment::Init, init));
         if trains {
-            step::record(&mut plan, &mut network, model, &request, &seeds, &slots);
+            step::record(&mut plan, &mut network, model, &request, &seeds, &slots)?;
         }
         if eval_batch > batch {
             let larger = Sizes { batch: eval_batch, data_slots: 1, ..sizes };
@@ -291,7 +298,8 @@ impl Plan {
 
     /// The segments of a step, in order; those that only a step needs whose metrics are read where it is `logged`.
     pub(crate) fn step_segments(&self, logged: bool) -> Vec<usize> {
-        use Segment::{Ascend, Clip, Gather, Log, MeanOfGroups, MeanOfPass1, NormOfMean, Pass1, Pass2, Update};
+        use Segment::{Ascend, Clip, Gather, Log, MeanOfGroups, MeanOfPass1, NormOfMean, Pass1, Pass2};
+        use Segment::{SecondOrder, SecondOrderLog, Update};
         let groups = self.groups();
         // Of a step in groups the norm that is logged is that of their mean.
         let norm = if logged && groups == 1 { Segment::NormOfAll } else { Segment::NormOfAscents };
@@ -299,13 +307,15 @@ impl Plan {
         for group in 0..groups {
             step.extend([Gather(group), Pass1, norm]);
             step.extend(logged.then_some(MeanOfPass1));
-            step.extend([Ascend, Pass2, MeanOfGroups]);
+            step.extend([Ascend, Pass2, SecondOrder, MeanOfGroups]);
             if group + 1 < groups {
                 step.push(Log);
+                step.extend(logged.then_some(SecondOrderLog));
             }
         }
         step.extend(logged.then_some(NormOfMean));
         step.extend([Clip, Update, Log]);
+        step.extend(logged.then_some(SecondOrderLog));
         step.into_iter().filter_map(|segment| self.index(segment)).collect()
     }
 
@@ -388,12 +398,6 @@ fn record_init(r: &Recording, model: &Model, weights: BufferId, seeds: TableId) 
 /// The rows of lanes that share one batch and have everything else to themselves.
 fn dispatch_rows(lanes: usize) -> Vec<[u32; 4]> {
     (0..lanes as u32).map(|lane| [lane, 0, lane, lane]).collect()
-}
-
-/// Sets of `floats` floats as weighted sums of three. `buffers`: factors, sources, sums.
-fn combine(r: &Recording, floats: usize, rows: TableId, buffers: [BufferId; 3]) -> Vec<Dispatch> {
-    let p = Combine { size4: (floats / 4) as u32, stride: (floats / 4) as u32 };
-    vec![dispatch(r, &COMBINE, &[], &p, rows, &buffers, floats.div_ceil(4 * 512))]
 }
 
 /// The numbers of a log that adds up one batch's outcomes and nothing else: no norm, no loss of an ascent.

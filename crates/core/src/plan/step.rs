@@ -2,7 +2,8 @@
 //! it climbs in groups (m-sharpness, Foret et al. 2021, 4.1).
 
 use super::data::Visit;
-use super::{Buffers, Lane, Plan, RING, Request, Segment, View};
+use super::{Buffers, Lane, Plan, RING, Request, Segment, View, second_order};
+use crate::Result;
 use crate::config::Order;
 use crate::gpu::{Dispatch, TableId};
 use crate::model::{Mode, Model, Network, Pass};
@@ -18,7 +19,7 @@ pub(super) fn record(
     request: &Request<'_>,
     seeds: &[u32],
     slots: &[u32],
-) {
+) -> Result<()> {
     let Request { lanes, family, .. } = *request;
     let (sizes, group, groups) = (plan.sizes, plan.group, plan.groups());
     let ascent_offset = plan.ascent_offset();
@@ -58,6 +59,7 @@ pub(super) fn record(
         let climbing = rows.table(plan, |lane| lane.optimizer.ascent.climbs());
         let pass2 = network.record(&mut plan.recording, b.arenas(), family, at_ascent(climbing), b.loss(ascent_offset));
         plan.segments.push((Segment::Pass2, pass2));
+        second_order::record(plan, network, model, family, &rows)?;
     }
 
     let mut last = b.grads;
@@ -86,10 +88,11 @@ pub(super) fn record(
     plan.segments.push((Segment::Update, updates));
     let log = plan.record_log(all, group, sizes.batch, b.clock, b.ring);
     plan.segments.push((Segment::Log, vec![log]));
+    Ok(())
 }
 
 /// Which lanes a dispatch is for.
-struct Rows<'a> {
+pub(super) struct Rows<'a> {
     lanes: &'a [Lane],
     slots: &'a [u32],
 }
@@ -99,6 +102,12 @@ impl Rows<'_> {
     fn table(&self, plan: &mut Plan, chosen: impl Fn(&Lane) -> bool) -> TableId {
         let lanes = self.lanes.iter().zip(self.slots).zip(0u32..).filter(|((lane, _), _)| chosen(lane));
         plan.recording.table(lanes.map(|((_, slot), i)| [i, *slot, i, i]).collect())
+    }
+
+    /// The rows of the lanes that `chosen` names, with work counted from 0: for what has room for these lanes alone.
+    pub(super) fn counted(&self, chosen: impl Fn(&Lane) -> bool) -> Vec<[u32; 4]> {
+        let lanes = self.lanes.iter().zip(self.slots).zip(0u32..).filter(|((lane, _), _)| chosen(lane));
+        lanes.zip(0u32..).map(|(((_, slot), i), work)| [i, *slot, work, i]).collect()
     }
 }
 

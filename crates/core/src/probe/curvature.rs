@@ -35,10 +35,12 @@ pub struct Curvature {
 /// How the work is cut.
 #[derive(Clone, Copy, Debug)]
 struct Cut {
-    /// Multiply-adds of a dispatch.
-    dispatch: u64,
+    /// Examples of a batch at most.
+    batch: usize,
     /// Multiply-adds of a slice.
     slice: u64,
+    /// Bytes up to which values and gradients of several batches are kept.
+    kept: u64,
 }
 
 /// Multiply-adds of a product over those of a forward pass: three for values and gradients, twice these for how they move.
@@ -54,15 +56,17 @@ impl Curvature {
     /// [`Error::Input`] where there are no examples, where states are not the model's, or where it does not fit the device,
     /// with the bytes and what would fit; [`Error::Run`] where the device refuses.
     pub async fn new(subject: &Subject<'_>, states: &[&LaneState]) -> Result<Self> {
-        subject.check(states)?;
-        let (dispatch, slice) = subject.work();
-        let (plan, slice) = cut(subject, states.len(), Cut { dispatch, slice })?;
-        let curvature = Self::build(subject, plan, slice, states.len()).await?;
-        for (lane, state) in states.iter().enumerate() {
-            curvature.write_weights(subject.gpu, lane, state);
-        }
-        subject.gpu.check()?;
-        Ok(curvature)
+        Self::cut(subject, states, Cut::of(subject)).await
+    }
+
+    /// The same with batches of `batch` examples, of which the last may be short, and with everything kept or with nothing kept
+    /// from batch to batch.
+    ///
+    /// # Errors
+    /// As [`Curvature::new`].
+    pub async fn in_batches(subject: &Subject<'_>, states: &[&LaneState], batch: usize, keep: bool) -> Result<Self> {
+        let kept = if keep { u64::MAX } else { 0 };
+        Self::cut(subject, states, Cut { batch, kept, ..Cut::of(subject) }).await
     }
 
     /// For weights that are copied later ([`Curvature::copy_weights`]), while something else draws and trains on the device:
@@ -73,19 +77,32 @@ impl Curvature {
     pub async fn of_slots(gpu: &Gpu, model: &Model, data: &Dataset, examples: Examples, lanes: usize) -> Result<Self> {
         let subject = Subject { gpu, model, data, examples };
         subject.check(&[])?;
-        // On a software adapter a tenth of a second holds 2^30 multiply-adds at best, in a browser a fifth of that.
-        let most = if gpu.is_software() { 1 << 26 } else { 1 << 32 };
-        let (plan, slice) = cut(&subject, lanes, Cut { dispatch: most, slice: 2 * most })?;
+        // A software adapter does 2^30 multiply-adds in a tenth of a second at best, and a fifth of that in a browser.
+        let slice = if gpu.is_software() { 1 << 26 } else { 1 << 33 };
+        let per_example = PASSES * model.multiply_adds().max(1) * lanes.max(1) as u64;
+        let batch = (slice / per_example).clamp(1, 1 << 32) as usize;
+        let cut = Cut { slice, batch, kept: Self::KEPT };
+        let (plan, slice) = plan(&subject, lanes, cut)?;
         Self::build(&subject, plan, slice, lanes).await
     }
 
-    /// Bytes that `lanes` lanes take on the device, directions and products included.
+    /// Bytes that `lanes` lanes take on the device in [`Curvature::new`], directions and products included.
     ///
     /// # Errors
     /// [`Error::Input`] where they do not fit.
     pub fn bytes(subject: &Subject<'_>, lanes: usize) -> Result<u64> {
-        let (dispatch, slice) = subject.work();
-        Ok(cut(subject, lanes, Cut { dispatch, slice })?.0.recording.bytes())
+        Ok(plan(subject, lanes, Cut::of(subject))?.0.recording.bytes())
+    }
+
+    async fn cut(subject: &Subject<'_>, states: &[&LaneState], cut: Cut) -> Result<Self> {
+        subject.check(states)?;
+        let (plan, slice) = plan(subject, states.len(), cut)?;
+        let curvature = Self::build(subject, plan, slice, states.len()).await?;
+        for (lane, state) in states.iter().enumerate() {
+            curvature.write_weights(subject.gpu, lane, state);
+        }
+        subject.gpu.check()?;
+        Ok(curvature)
     }
 
     async fn build(subject: &Subject<'_>, plan: CurvaturePlan, slice: usize, lanes: usize) -> Result<Self> {
@@ -281,54 +298,60 @@ impl Curvature {
     }
 }
 
-/// The plan, and the batches of a slice. Batches follow from the network and the number of examples, so that sums have one
-/// order whatever the lanes beside them.
-fn cut(subject: &Subject<'_>, lanes: usize, cut: Cut) -> Result<(CurvaturePlan, usize)> {
+impl Cut {
+    /// Batches as large as the time of a dispatch allows. They follow from the network and the number of examples, so that sums
+    /// have one order whatever the lanes beside them.
+    fn of(subject: &Subject<'_>) -> Self {
+        let (dispatch, slice) = subject.work();
+        let batch = (dispatch / subject.model.heaviest_layer().max(1)).clamp(1, 1 << 32) as usize;
+        Self { batch, slice, kept: Curvature::KEPT }
+    }
+}
+
+/// The plan, and the batches of a slice.
+fn plan(subject: &Subject<'_>, lanes: usize, cut: Cut) -> Result<(CurvaturePlan, usize)> {
     let Subject { gpu, model, data, examples } = *subject;
     if lanes == 0 || lanes > Recording::TABLE_ROWS {
         let most = Recording::TABLE_ROWS;
         return Err(Error::input(format!("{lanes} sets of weights at once; there must be from 1 to {most}.")));
     }
-    let count = examples.len(data);
-    let request = |lanes, batch, kept| CurvatureRequest {
-        model,
-        data: DeviceData::new(data, gpu.max_binding()),
-        view: examples.view(),
-        lanes,
-        batch,
-        kept,
-        family: gpu.family(),
+    let count = examples.len(data).max(1);
+    let on_device = DeviceData::new(data, gpu.max_binding());
+    let make = |lanes, batch, kept| {
+        CurvaturePlan::new(&CurvatureRequest {
+            model,
+            data: on_device.clone(),
+            view: examples.view(),
+            lanes,
+            batch,
+            kept,
+            family: gpu.family(),
+        })
     };
-    // Equal batches; the last one may be short by a few.
+    // Equal batches, but for a few examples of the last one.
     let equal = |most: usize| count.div_ceil(count.div_ceil(most.clamp(1, count)));
-    let mut most = (cut.dispatch / model.heaviest_layer().max(1)).clamp(1, count as u64) as usize;
+    let mut batch = equal(cut.batch);
     // By the baseline's binding and one lane.
-    while most > 1 && CurvaturePlan::new(&request(1, equal(most), false))?.recording.largest().1 > BINDING {
-        most = most.div_ceil(2);
+    while batch > 1 && make(1, batch, false)?.recording.largest().1 > BINDING {
+        batch = equal(batch.div_ceil(2));
     }
-    let batch = equal(most);
     let fits = |plan: &CurvaturePlan| plan.recording.largest().1 <= gpu.max_binding();
-    let plan = CurvaturePlan::new(&request(lanes, batch, false))?;
+    let plan = make(lanes, batch, false)?;
     if !fits(&plan) {
         let (label, bytes) = plan.recording.largest();
-        let one = CurvaturePlan::new(&request(1, batch, false)).is_ok_and(|plan| fits(&plan));
-        let fit = |lanes| CurvaturePlan::new(&request(lanes, batch, false)).is_ok_and(|plan| fits(&plan));
-        let advice = match one {
-            true => format!("{} of them fit", largest_that(lanes, fit)),
-            false => "a smaller model fits".into(),
-        };
+        let fit = |lanes| make(lanes, batch, false).is_ok_and(|plan| fits(&plan));
+        let advice = if fit(1) { format!("{} fit", largest_that(lanes, fit)) } else { "a smaller model fits".into() };
         return Err(Error::input(format!(
             "{lanes} sets of weights at once: the buffer of {label} would have {bytes} bytes, the adapter binds at most {}; {advice}.",
             gpu.max_binding()
         )));
     }
     let batches = plan.batches;
-    let one = plan.recording.bytes();
-    // Values of all batches, if there is room: none is asked for that would take a plan beyond counting.
-    let kept = batches == 1 || one.saturating_mul(batches as u64) <= 8 * Curvature::KEPT;
-    let kept = kept.then(|| CurvaturePlan::new(&request(lanes, batch, true))).transpose()?;
-    let kept = kept.filter(|plan| fits(plan) && (batches == 1 || plan.recording.bytes() <= Curvature::KEPT));
-    let plan = kept.unwrap_or(plan);
+    // A plan of which each batch's buffers are known to be too many is not made to be counted.
+    let values = (4 * model.activations() * count * lanes) as u64;
+    let keep = batches == 1 || values <= cut.kept;
+    let kept = if keep { Some(make(lanes, batch, true)?) } else { None };
+    let kept = kept.filter(|plan| fits(plan) && (batches == 1 || plan.recording.bytes() <= cut.kept));
     let work = PASSES * model.multiply_adds().max(1) * (batch * lanes) as u64;
-    Ok((plan, (cut.slice / work).clamp(1, batches as u64) as usize))
+    Ok((kept.unwrap_or(plan), (cut.slice / work).clamp(1, batches as u64) as usize))
 }

@@ -11,8 +11,15 @@ use crate::{Error, Result};
 use serde::Serialize;
 
 /// A curvature and which of its products.
-#[derive(Debug)]
-pub(super) struct Along<'a>(pub(super) &'a Curvature, pub(super) Product);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Along<'a>(&'a Curvature, Product);
+
+impl Curvature {
+    /// The operator of one product.
+    pub(crate) fn along(&self, product: Product) -> Along<'_> {
+        Along(self, product)
+    }
+}
 
 impl Operator for Along<'_> {
     fn lanes(&self) -> usize {
@@ -142,7 +149,7 @@ impl HessianOptions {
         drop(one);
         if probes > 0 {
             let curvature = lanes(subject, state, probes, 1).await?;
-            let operator = Along(&curvature, self.product);
+            let operator = curvature.along(self.product);
             let draw = |which| signs(subject.model, self.seed, which);
             let mut show = |done: usize, _: usize| progress(self.iterations + done, all);
             let found = Quadrature::measure(subject.gpu, &operator, parameters, (probes, 1), &draw, &mut show).await?;
@@ -179,7 +186,7 @@ async fn eigenpairs(
     let wanted = Wanted { top, products: iterations, tolerance };
     let mut start = |which| gaussians(subject.model, seed, which);
     let parameters = subject.model.parameter_count();
-    largest_eigenpairs(subject.gpu, &Along(curvature, product), parameters, wanted, &mut start, progress).await
+    largest_eigenpairs(subject.gpu, &curvature.along(product), parameters, wanted, &mut start, progress).await
 }
 
 /// The eigenvectors of the Hessian at `state` with the `count` algebraically largest eigenvalues.

@@ -190,7 +190,7 @@ impl Lanczos {
     }
 
     /// Submits a whole product, and waits now and then where it has many slices.
-    pub(super) async fn product(&mut self, gpu: &Gpu, operator: &dyn Operator) -> Result<bool> {
+    pub(crate) async fn product(&mut self, gpu: &Gpu, operator: &dyn Operator) -> Result<bool> {
         let before = self.count;
         while self.count == before {
             if !self.advance(gpu, operator) {
@@ -218,8 +218,12 @@ impl Lanczos {
     /// # Errors
     /// [`Error::Run`] where the device is lost, or the operator is not finite.
     pub async fn read(&self, gpu: &Gpu) -> Result<Vec<Tridiagonal>> {
-        let tables = self.tables(gpu).await?;
-        Ok(tables.iter().map(|table| self.matrix(table)).collect::<Result<_>>()?)
+        self.read_each(gpu).await?.into_iter().collect()
+    }
+
+    /// The same, lane by lane: some may be finite, and others not.
+    pub(crate) async fn read_each(&self, gpu: &Gpu) -> Result<Vec<Result<Tridiagonal>>> {
+        Ok(self.tables(gpu).await?.iter().map(|table| self.matrix(table)).collect())
     }
 
     /// The matrices from the bytes that [`Lanczos::encode_read`] copied.

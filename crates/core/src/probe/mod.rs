@@ -15,6 +15,7 @@ mod bound;
 mod cloud;
 mod curvature;
 mod direction;
+mod edge;
 mod eigenpairs;
 mod gradient;
 mod hessian;
@@ -27,6 +28,7 @@ mod sample;
 mod sharpness;
 mod spectrum;
 mod surface;
+mod valley;
 
 pub use ascent::ascent;
 pub use average::{Average, AverageOptions};
@@ -35,18 +37,21 @@ pub use bound::{
     SamBounds, formulas,
 };
 pub use curvature::{Curvature, Product};
-pub use direction::{Plane, filter_normalised};
+pub use direction::{Drawn, Normalisation, PathPlane, Plane, filter_normalised, random_direction};
+pub use edge::{Edges, sam_edge};
 pub use eigenpairs::{Eigenpairs, Wanted, largest_eigenpairs};
 pub use hessian::{Directions, Hessian, HessianOptions, hessian_directions};
-pub use interpolate::{Interpolation, Line, LinePoint};
+pub use interpolate::{Barrier, Curve, Interpolation, Line, LinePoint};
 pub use keskar::{Keskar, KeskarOptions};
 pub use lanczos::{Lanczos, Node, Operator, Tridiagonal};
 pub use quadrature::{Density, Quadrature, gaussians, signs};
 pub use random::{MainDirection, MainRise, RandomDirections, Rise, Rises};
-pub(crate) use sample::fit;
+pub(crate) use sample::{POINTS_PER_SOURCE, fit};
 pub use sharpness::{Adaptive, Sharpness, SharpnessOptions};
+pub(crate) use spectrum::usual_sigma;
 pub use spectrum::{Spectral, Spectrum, SpectrumOptions};
-pub use surface::{Marked, Surface, SurfaceOptions};
+pub use surface::{Axes, Marked, Surface, SurfaceOptions};
+pub use valley::{Asymmetry, Side, Valley, ValleyDirection, ValleyOptions, ValleyPoint};
 
 use crate::data::Dataset;
 use crate::gpu::{BufferId, Gpu, Program};

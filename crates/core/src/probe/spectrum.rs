@@ -1,7 +1,7 @@
 //! The density of the eigenvalues of Hessian and Gauss-Newton matrix, by stochastic Lanczos quadrature.
 
 use super::curvature::Product;
-use super::hessian::{Along, check_probes, lanes};
+use super::hessian::{check_probes, lanes};
 use super::quadrature::{Quadrature, signs};
 use super::{Examples, Progress, Subject};
 use crate::train::LaneState;
@@ -103,7 +103,7 @@ impl SpectrumOptions {
         let mut both = Vec::new();
         for (product, i) in [Product::Hessian, Product::GaussNewton].into_iter().zip(0..) {
             let mut show = |done: usize, all: usize| progress(i * all + done, 2 * all);
-            let operator = Along(&curvature, product);
+            let operator = curvature.along(product);
             let size = (self.probes, iterations);
             both.push(Quadrature::measure(subject.gpu, &operator, parameters, size, &draw, &mut show).await?);
         }
@@ -142,7 +142,7 @@ impl SpectrumOptions {
 }
 
 /// A two-hundredth of the range; of a matrix that is a multiple of the identity, a thousandth of its eigenvalue.
-pub(super) fn usual_sigma(low: f64, high: f64) -> f64 {
+pub(crate) fn usual_sigma(low: f64, high: f64) -> f64 {
     let sigma = (high - low) / 200.0;
     if sigma > 1e-6 * high.abs() && sigma > 0.0 { sigma } else { (high.abs() / 1000.0).max(1e-6) }
 }

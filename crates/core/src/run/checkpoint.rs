@@ -29,6 +29,9 @@ pub struct Place {
     pub metrics_bytes: u64,
     /// Length of `eval.csv` in bytes.
     pub eval_bytes: u64,
+    /// Lengths of `spectrum.csv` and `density.csv` in bytes, where the run has them.
+    #[serde(default)]
+    pub spectrum_bytes: [u64; 2],
     /// What went wrong so far, in sentences.
     pub notes: Vec<String>,
 }

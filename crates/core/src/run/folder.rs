@@ -138,6 +138,12 @@ impl RunFolder {
         self.path.join(name)
     }
 
+    /// The file of a lane's weights after `step` of `steps` steps, where they are kept. Names of one lane sort by step.
+    pub fn kept_weights(&self, label: &str, seed: u32, step: u64, steps: u64) -> PathBuf {
+        let digits = steps.to_string().len();
+        self.file("path").join(format!("{label}-{seed}-{step:0digits$}.safetensors"))
+    }
+
     /// The file of a lane's final weights.
     pub fn final_weights(&self, label: &str, seed: u32) -> PathBuf {
         self.file(&format!("final-{label}-{seed}.safetensors"))

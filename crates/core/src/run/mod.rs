@@ -3,10 +3,11 @@
 mod checkpoint;
 mod folder;
 mod session;
+mod spectrum;
 mod table;
 
 pub use checkpoint::{CHECKPOINT_KEY, Checkpoint};
 pub(crate) use folder::create_folder;
 pub use folder::{RunFolder, write_atomically};
 pub(crate) use session::{Outline, is_complete, outline};
-pub use session::{Progress, Session};
+pub use session::{Progress, STEP_KEY, Session};

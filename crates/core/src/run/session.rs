@@ -2,16 +2,19 @@
 
 use super::checkpoint::{Checkpoint, Place};
 use super::folder::{RunFolder, write_atomically};
+use super::spectrum::SpectrumLog;
 use super::table::{Table, number};
 use crate::config::{Config, LaneConfig};
 use crate::data::Dataset;
 use crate::gpu::Gpu;
 use crate::model::Model;
-use crate::train::{Evaluation, Event, LaneState, Setup, Snapshot, StepMetrics, Trainer, read_tensors, write_tensors};
+use crate::train::{
+    Evaluation, Event, Lane, LaneState, Setup, Snapshot, StepMetrics, Trainer, read_tensors, write_tensors,
+};
 use crate::{Error, Result};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use web_time::Duration;
 
 /// A run in progress.
@@ -27,6 +30,7 @@ pub struct Session {
     trainer: Option<Trainer>,
     metrics: Table,
     evals: Table,
+    spectrum: Option<SpectrumLog>,
     notes: Vec<String>,
     /// The tensors of `--init`.
     init: Option<LaneState>,
@@ -49,9 +53,11 @@ pub enum Progress {
     PartDone,
 }
 
-const METRICS: &str = "optimizer,seed,step,epoch,loss,sam_loss,accuracy,grad_norm,lr,rho";
+const METRICS: &str = "optimizer,seed,step,epoch,loss,sam_loss,accuracy,grad_norm,lr,rho,second_order_cosine";
 const EVALS: &str = "optimizer,seed,step,epoch,split,loss,accuracy,top5";
 const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The key of the step in the metadata of weights that were kept on the way.
+pub const STEP_KEY: &str = "lowland_step";
 /// A copy of the file that `--init` named: a run that goes on does not depend on files elsewhere.
 const INIT: &str = "init.safetensors";
 
@@ -80,11 +86,16 @@ impl Session {
         let record = record(&config, &lanes, &data, &model, &parts, command_line, gpu);
         let (metrics, evals) = (format!("{METRICS}\n"), format!("{EVALS}\n"));
         let mut files = vec![("metrics.csv", metrics.as_bytes()), ("eval.csv", evals.as_bytes())];
+        let tables = SpectrumLog::files(config.spectrum_every);
+        files.extend(tables.iter().map(|(name, header)| (*name, header.as_bytes())));
         files.extend(init_bytes.iter().map(|bytes| (INIT, bytes.as_slice())));
         let folder = RunFolder::create(out, &record, &files)?;
         let metrics = Table::open(&folder.file("metrics.csv"), METRICS, metrics.len() as u64)?;
         let evals = Table::open(&folder.file("eval.csv"), EVALS, evals.len() as u64)?;
+        let mut spectrum = SpectrumLog::open(&folder, config.spectrum_every, [0, 0])?;
+        spectrum.iter_mut().for_each(|log| log.begin(0, parts[0].steps));
         Ok(Self {
+            spectrum,
             folder,
             config,
             lanes,
@@ -130,9 +141,13 @@ impl Session {
         };
         let metrics = Table::open(&folder.file("metrics.csv"), METRICS, place.metrics_bytes)?;
         let evals = Table::open(&folder.file("eval.csv"), EVALS, place.eval_bytes)?;
+        let mut spectrum = SpectrumLog::open(&folder, config.spectrum_every, place.spectrum_bytes)?;
+        if let (Some(log), Some(setup)) = (&mut spectrum, parts.get(place.part)) {
+            log.begin(place.step, setup.steps);
+        }
         let saved = parts[..place.part].iter().map(|part| part.steps).sum::<u64>() + place.step;
         let (part, notes) = (place.part, place.notes);
-        Ok(Self { folder, config, lanes, data, model, parts, part, trainer, metrics, evals, notes, init, saved })
+        Ok(Self { folder, config, lanes, data, model, parts, part, trainer, metrics, evals, spectrum, notes, init, saved })
     }
 
     /// Whether all parts are done.
@@ -193,16 +208,37 @@ impl Session {
                 Trainer::new(gpu, &self.model, &self.data, setup.clone(), start.as_ref()).await?
             }
         };
+        let mut ready = self.keep_start(gpu, &trainer).await;
+        if ready.is_ok() {
+            ready = self.measure(gpu, &trainer).await;
+        }
+        if let Err(error) = ready {
+            self.trainer = Some(trainer);
+            return Err(error);
+        }
+        self.spectrum.iter().for_each(|log| log.hold(&mut trainer));
         let events = trainer.tick(gpu, budget);
+        // At once, so that a stop between two steps finds all rows that are due.
+        let measured = self.measure(gpu, &trainer).await;
         let finished = trainer.is_finished();
         self.trainer = (!finished).then_some(trainer);
+        measured?;
         let mut progress = Vec::new();
         for event in events? {
             self.handle(event, &mut progress)?;
         }
         self.metrics.flush_in_time()?;
         self.evals.flush_in_time()?;
+        self.spectrum.as_mut().map_or(Ok(()), SpectrumLog::flush_in_time)?;
         Ok(progress)
+    }
+
+    /// Measures the curvature of the lanes where that is due; it waits for it.
+    async fn measure(&mut self, gpu: &Gpu, trainer: &Trainer) -> Result<()> {
+        let Some(mut log) = self.spectrum.take() else { return Ok(()) };
+        let measured = log.measure(gpu, &self.model, &self.data, trainer, |lane, step| self.lane_at(lane, step)).await;
+        self.spectrum = Some(log);
+        measured
     }
 
     /// Saves where the run stands.
@@ -229,9 +265,11 @@ impl Session {
     fn handle(&mut self, event: Event, progress: &mut Vec<Progress>) -> Result<()> {
         match event {
             Event::Step(m) => {
-                let sam_loss = m.sam_loss.map(number).unwrap_or_default();
+                self.spectrum.iter_mut().for_each(|log| log.arrived(m.step));
+                let optional = |value: Option<f32>| value.map(number).unwrap_or_default();
+                let (sam_loss, cosine) = (optional(m.sam_loss), optional(m.second_order_cosine));
                 let row = format!(
-                    "{},{},{sam_loss},{},{},{},{}",
+                    "{},{},{sam_loss},{},{},{},{},{cosine}",
                     self.row_start(m.lane, m.step),
                     number(m.loss),
                     number(m.accuracy),
@@ -270,6 +308,10 @@ impl Session {
             }
             Event::Finished => {
                 self.part += 1;
+                if let Some(log) = &mut self.spectrum {
+                    log.arrived(u64::MAX);
+                    self.parts.get(self.part).into_iter().for_each(|setup| log.begin(0, setup.steps));
+                }
                 progress.push(Progress::PartDone);
             }
         }
@@ -278,10 +320,15 @@ impl Session {
 
     /// Optimizer, seed, step and epoch of a row.
     fn row_start(&self, lane: usize, step: u64) -> String {
+        self.lane_at(lane, step).join(",")
+    }
+
+    /// Optimizer, seed and step of a row, and the epoch.
+    fn lane_at(&self, lane: usize, step: u64) -> [String; 2] {
         let setup = &self.parts[self.part];
         let lane = &setup.lanes[lane];
         let epoch = self.config.epochs_of(self.data.train.len(), setup.batch).of(step);
-        format!("{},{},{step},{epoch}", lane.label, lane.seed)
+        [format!("{},{},{step}", lane.label, lane.seed), epoch.to_string()]
     }
 
     fn checkpoint(&mut self, snapshot: Snapshot) -> Result<()> {
@@ -291,9 +338,16 @@ impl Session {
         }
         let metrics_bytes = self.metrics.sync()?;
         let eval_bytes = self.evals.sync()?;
+        let spectrum_bytes = self.spectrum.as_mut().map_or(Ok([0, 0]), |log| {
+            log.arrived(snapshot.step);
+            log.sync()
+        })?;
         let setup = &self.parts[self.part];
-        let mut place =
-            Place { part: self.part, step: snapshot.step, metrics_bytes, eval_bytes, notes: self.notes.clone() };
+        let (part, step, notes) = (self.part, snapshot.step, self.notes.clone());
+        let mut place = Place { part, step, metrics_bytes, eval_bytes, spectrum_bytes, notes };
+        if setup.keeps(snapshot.step) || (setup.keep_every.is_some() && snapshot.step == setup.steps) {
+            self.keep(setup, &snapshot)?;
+        }
         let mut snapshot = Some(snapshot);
         if place.step == setup.steps {
             if let Some(last) = snapshot.take() {
@@ -307,7 +361,38 @@ impl Session {
         Ok(())
     }
 
+    /// Keeps the weights that a part begins with, unless they are there.
+    async fn keep_start(&self, gpu: &Gpu, trainer: &Trainer) -> Result<()> {
+        let setup = &self.parts[self.part];
+        let start = |lane: &Lane| self.folder.kept_weights(&lane.label, lane.seed, 0, setup.steps);
+        if !setup.keeps(0) || trainer.submitted() > 0 || setup.lanes.iter().all(|lane| start(lane).exists()) {
+            return Ok(());
+        }
+        self.keep(setup, &trainer.snapshot(gpu).await?)
+    }
+
+    /// Keeps the weights of all lanes beside those of other steps.
+    fn keep(&self, setup: &Setup, snapshot: &Snapshot) -> Result<()> {
+        let path = self.folder.file("path");
+        std::fs::create_dir_all(&path).map_err(|e| Error::io(&path, e, super::table::ADVICE))?;
+        let file = |lane: &Lane| self.folder.kept_weights(&lane.label, lane.seed, snapshot.step, setup.steps);
+        let step = HashMap::from([(STEP_KEY.to_owned(), snapshot.step.to_string())]);
+        self.write_weights(setup, snapshot, file, &step)
+    }
+
     fn write_final_weights(&self, setup: &Setup, snapshot: &Snapshot) -> Result<()> {
+        let file = |lane: &Lane| self.folder.final_weights(&lane.label, lane.seed);
+        self.write_weights(setup, snapshot, file, &HashMap::new())
+    }
+
+    /// Writes the weights of each lane to its `file`, with the configuration and `more` in the header.
+    fn write_weights(
+        &self,
+        setup: &Setup,
+        snapshot: &Snapshot,
+        file: impl Fn(&Lane) -> PathBuf,
+        more: &HashMap<String, String>,
+    ) -> Result<()> {
         let groups = (setup.batch / setup.m) as u64;
         for (lane, state) in setup.lanes.iter().zip(&snapshot.lanes) {
             let of_lane = self.lanes.iter().find(|l| l.label == lane.label).map_or(&self.config, |l| &l.config);
@@ -321,10 +406,10 @@ impl Session {
             };
             let scaling = serde_json::to_string(&self.data.scaling)
                 .map_err(|e| Error::run(format!("the scaling could not be written: {e}.")))?;
-            let metadata =
-                HashMap::from([("lowland".to_owned(), config.to_header()), ("lowland_scaling".to_owned(), scaling)]);
+            let mut metadata = more.clone();
+            metadata.extend([("lowland".to_owned(), config.to_header()), ("lowland_scaling".to_owned(), scaling)]);
             let bytes = write_tensors(&self.model, state, snapshot.step * groups, metadata)?;
-            write_atomically(&self.folder.final_weights(&lane.label, lane.seed), &bytes)?;
+            write_atomically(&file(lane), &bytes)?;
         }
         Ok(())
     }

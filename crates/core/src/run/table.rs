@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 use std::fs::{File, OpenOptions};
-use std::io::{Seek as _, SeekFrom, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use web_time::{Duration, Instant};
 
@@ -33,6 +33,16 @@ impl Table {
                 "{} has {there} bytes, but the checkpoint was made with {length}: the folder is damaged. Start the run anew with another --out.",
                 path.display()
             )));
+        }
+        if length > 0 {
+            let mut begin = vec![0; (header.len() as u64 + 1).min(length) as usize];
+            file.read_exact(&mut begin).map_err(error)?;
+            if begin != format!("{header}\n").as_bytes() {
+                return Err(Error::input(format!(
+                    "{} does not begin with the columns {header}: another version of the program has begun this run. Go on with that one, or start the run anew with another --out.",
+                    path.display()
+                )));
+            }
         }
         file.set_len(length).map_err(error)?;
         file.seek(SeekFrom::Start(length)).map_err(error)?;
@@ -112,5 +122,6 @@ mod tests {
         table.flush().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a,b\n1,2\n5,6\n");
         assert!(Table::open(&path, "a,b", 1000).is_err());
+        assert!(Table::open(&path, "a,b,c", length).unwrap_err().to_string().contains("another version"));
     }
 }

@@ -86,6 +86,7 @@ impl Trainer {
             grad_norm: record.grad_norm,
             lr: by.schedule.lr(step),
             rho: by.ascent.rho,
+            second_order_cosine: by.ascent.adds_second_order().then_some(record.second_order_cosine),
         };
         events.push(Event::Step(metrics));
         if !(metrics.loss.is_finite() && metrics.grad_norm.is_finite()) {

@@ -33,13 +33,19 @@ impl Evaluator {
         plan.fits(gpu.max_binding())?;
         let program = Program::new(gpu, &plan.recording, &plan.dispatches()).await?;
         plan.data_buffers.upload(gpu, &program, &plan.data, data);
-        program.write(gpu, plan.buffers.weights, bytemuck::cast_slice(&state.weights));
-        if !state.running.is_empty() {
-            program.write(gpu, plan.buffers.running, bytemuck::cast_slice(&state.running));
-        }
-        gpu.check()?;
         let batch = plan.eval_batch;
-        Ok(Self { plan, program, classes: model.classes(), batch })
+        let evaluator = Self { plan, program, classes: model.classes(), batch };
+        evaluator.set_weights(gpu, state);
+        gpu.check()?;
+        Ok(evaluator)
+    }
+
+    /// Uploads other weights of the same network, which are measured from then on.
+    pub(crate) fn set_weights(&self, gpu: &Gpu, state: &LaneState) {
+        self.program.write(gpu, self.plan.buffers.weights, bytemuck::cast_slice(&state.weights));
+        if !state.running.is_empty() {
+            self.program.write(gpu, self.plan.buffers.running, bytemuck::cast_slice(&state.running));
+        }
     }
 
     /// Measures the training examples (with their labels as they are), in whole and in its parts.

@@ -41,6 +41,9 @@ pub struct StepMetrics {
     pub lr: f32,
     /// Radius of the ascent.
     pub rho: f32,
+    /// The cosine between SAM's whole gradient g_s + H v and g_s, the mean over the groups of a batch; `None` where the lane
+    /// does without the second-order term.
+    pub second_order_cosine: Option<f32>,
 }
 
 /// A measurement of one lane on one part of the data, in inference mode with plain cross-entropy.

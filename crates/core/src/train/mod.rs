@@ -17,6 +17,7 @@ mod work;
 pub use crate::plan::Lane;
 pub use evaluate::{Evaluator, initial_weights};
 pub use event::{Evaluation, Event, Part, StepMetrics, Trouble};
+pub(crate) use history::principal_factors;
 pub use history::{Axes, Coordinates, Entry, History, Place, Principal};
 pub use profile::Timing;
 pub use slot::Slot;

@@ -182,6 +182,8 @@ impl crate::plan::Plan {
                 let part = match segment {
                     Segment::Pass1 | Segment::Pass2 if backward => "backward",
                     Segment::Pass1 | Segment::Pass2 => "forward",
+                    // Mostly a backward pass and its derivative.
+                    Segment::SecondOrder => "backward",
                     Segment::NormOfAscents | Segment::Ascend => "ascend",
                     Segment::Gather(_) | Segment::Log => "data",
                     _ => "update",

@@ -49,8 +49,9 @@ impl Trainer {
     /// Steps until the next evaluation, checkpoint or end, or as many as are allowed.
     fn steps_to_boundary(&self) -> u64 {
         let to = |every: u64| every - self.submitted % every;
-        let Setup { steps, eval_every, checkpoint_every, .. } = self.setup;
-        to(eval_every.max(1)).min(to(checkpoint_every.max(1))).min(steps.min(self.allowed) - self.submitted)
+        let Setup { steps, eval_every, checkpoint_every, keep_every, .. } = self.setup;
+        let own = [eval_every, checkpoint_every, keep_every.unwrap_or(checkpoint_every)];
+        own.into_iter().map(|every| to(every.max(1))).fold(steps.min(self.allowed) - self.submitted, u64::min)
     }
 
     pub(super) fn submit_steps(&mut self, gpu: &Gpu, mut readback: Readback, first: u64, count: u64) {
@@ -78,7 +79,7 @@ impl Trainer {
         self.sent(Job::Steps { first, count }, readback);
         self.submitted = first + count;
         let (done, setup) = (self.submitted, &self.setup);
-        let (end, checkpoint) = (done == setup.steps, done.is_multiple_of(setup.checkpoint_every.max(1)));
+        let (end, checkpoint) = (done == setup.steps, done.is_multiple_of(setup.checkpoint_every.max(1)) || setup.keeps(done));
         if end || done.is_multiple_of(setup.eval_every.max(1)) {
             self.schedule_evaluation(done, end);
         }

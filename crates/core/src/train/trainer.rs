@@ -39,6 +39,15 @@ pub struct Setup {
     pub eval_every: u64,
     /// Steps between [`Event::Checkpoint`]s; there is always one at the end.
     pub checkpoint_every: u64,
+    /// Steps between checkpoints besides these, whose weights are kept.
+    pub keep_every: Option<u64>,
+}
+
+impl Setup {
+    /// Whether the weights after `step` steps are kept because of their step.
+    pub(crate) fn keeps(&self, step: u64) -> bool {
+        self.keep_every.is_some_and(|every| step.is_multiple_of(every.max(1)))
+    }
 }
 
 /// Trains the lanes of one [`Setup`].

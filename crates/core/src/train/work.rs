@@ -38,7 +38,8 @@ pub(crate) struct Record {
     pub(super) flipped: [f32; 4],
     pub(super) grad_norm: f32,
     pub(super) ascent_loss: f32,
-    unused: [f32; 2],
+    pub(super) second_order_cosine: f32,
+    unused: f32,
 }
 
 const _: () = assert!(size_of::<Record>() == RECORD_BYTES);

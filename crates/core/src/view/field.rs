@@ -146,7 +146,7 @@ impl Field {
     /// Copies the rows' weights from `slots`, one a row (fewer leave the last rows as they are). [`Field::step`] then computes.
     pub fn set(&mut self, encoder: &mut wgpu::CommandEncoder, slots: &[Slot<'_>]) {
         for (row, slot) in slots.iter().take(self.rows).enumerate() {
-            self.copy(encoder, slot, [self.plan.buffers.weights, self.plan.buffers.running], row as u64);
+            self.copy(encoder, slot, [self.plan.buffers.mixture.weights, self.plan.buffers.mixture.running], row as u64);
         }
         self.next = 0;
     }
@@ -161,12 +161,13 @@ impl Field {
         sources: [Slot<'_>; SOURCES],
         factors: &[[f32; 3]],
     ) {
+        let mixture = self.plan.buffers.mixture;
         for (i, slot) in sources.iter().enumerate() {
-            self.copy(encoder, slot, [self.plan.buffers.sources, self.plan.buffers.running_sources], i as u64);
+            self.copy(encoder, slot, [mixture.sources, mixture.running_sources], i as u64);
         }
         let row = |i: usize| factors.get(i.min(factors.len().saturating_sub(1))).copied().unwrap_or_default();
         let table: Vec<[f32; 4]> = (0..self.rows).map(row).map(|[a, b, c]| [a, b, c, 0.0]).collect();
-        self.program.write(gpu, self.plan.buffers.factors, bytemuck::cast_slice(&table));
+        self.program.write(gpu, mixture.factors, bytemuck::cast_slice(&table));
         self.encode(encoder, FieldSegment::Mix);
         self.next = 0;
     }

@@ -3,11 +3,12 @@
 
 use crate::data::Dataset;
 use crate::gpu::{BufferId, Gpu, Program, Readback, Recording};
-use crate::model::Model;
-use crate::plan::{DeviceData, RING, SOURCES, SamplePlan, SampleRequest, SampleSegment, View};
-use crate::probe::{Examples, fit, largest_that};
+use crate::model::{First, Model};
+use crate::plan::{CLOCK_BYTES, DeviceData, RING, SOURCES, SamplePlan, SampleRequest, SampleSegment, View, kept};
+use crate::probe::{Examples, POINTS_PER_SOURCE, fit, largest_that};
 use crate::train::Slot;
 use crate::{Error, Result};
+use std::ops::Range;
 
 /// Examples per batch: at most that of evaluations, and on a software adapter no more than a slice has time for, but some.
 const BATCH: usize = 250;
@@ -39,6 +40,10 @@ pub struct Sweep {
     points: usize,
     next_point: usize,
     next_batch: usize,
+    /// Outputs of the first layer that are still to be computed: batches under each source, in order.
+    first: Range<usize>,
+    /// What one of them costs, in batches of a lane.
+    first_cost: u64,
     in_progress: bool,
     shown_points: usize,
     /// Points of the sweep whose values are on their way to the host.
@@ -65,9 +70,20 @@ impl Sweep {
         let count = limit.min(part.len());
         let data = data.only(part.chosen(&(0..count).collect::<Vec<_>>(), data.shape));
         // Multiply-adds of a slice: a few milliseconds, between two frames.
-        let work: u64 = if gpu.is_software() { 1 << 24 } else { 1 << 31 };
-        let in_time = (work / model.multiply_adds().max(1)) as usize;
-        let batch = in_time.max(FEWEST).max(count.div_ceil(RING)).min(BATCH).min(count);
+        let work: u64 = if gpu.is_software() { 1 << 23 } else { 1 << 31 };
+        let all = model.multiply_adds().max(1);
+        let sizes = |first: Option<First>| {
+            let of_first = first.map_or(0, |first| first.multiply_adds);
+            let each = first.map_or(all, |first| first.rest(model));
+            let in_time = (work / each.max(of_first)) as usize;
+            (of_first, each, in_time.max(FEWEST).max(count.div_ceil(RING)).min(BATCH).min(count))
+        };
+        // The linearity of a first dense layer, where there are points enough, and room for its outputs of all examples.
+        let first = model.first().filter(|first| {
+            let (.., batch) = sizes(Some(*first));
+            most_points >= POINTS_PER_SOURCE * SOURCES && kept(*first, SOURCES, batch) >= count.div_ceil(batch)
+        });
+        let (of_first, each, batch) = sizes(first);
         let batches = count.div_ceil(batch);
         if batches > RING {
             let most = RING * BATCH;
@@ -80,11 +96,13 @@ impl Sweep {
             batch,
             statistics: None,
             views: &[View::Train],
+            sources: SOURCES,
+            first,
             points: most_points,
             family: gpu.family(),
         };
-        let each = model.multiply_adds().max(1) * batch as u64;
-        let most = most_points.min(Recording::TABLE_ROWS).min((work / each).max(1) as usize);
+        let per_lane = each * batch as u64;
+        let most = most_points.min(Recording::TABLE_ROWS).min((work / per_lane).max(1) as usize);
         let fits = |lanes: usize| {
             let plan = SamplePlan::new(&SampleRequest { lanes, ..request.clone() });
             plan.is_ok_and(|plan| plan.recording.bytes() <= BUDGET && plan.recording.largest().1 <= gpu.max_binding())
@@ -101,13 +119,15 @@ impl Sweep {
             readback: Readback::new(gpu, bytes),
             lanes,
             batches,
-            slice: (work / (each * lanes as u64)).clamp(1, batches as u64) as usize,
+            slice: (work / (per_lane * lanes as u64)).clamp(1, batches as u64) as usize,
             most_points,
             weight_bytes: 4 * model.parameter_floats() as u64,
             running_bytes: 4 * model.running_floats() as u64,
             points: 0,
             next_point: 0,
             next_batch: 0,
+            first: 0..0,
+            first_cost: of_first.div_ceil(each),
             in_progress: false,
             shown_points: 0,
             reading: None,
@@ -136,8 +156,8 @@ impl Sweep {
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         for (slot, i) in sources.iter().zip(0..) {
             let parts = [
-                (slot.weights, slot.weights_offset, buffers.sources, self.weight_bytes),
-                (slot.running, slot.running_offset, buffers.running_sources, self.running_bytes),
+                (slot.weights, slot.weights_offset, buffers.mixture.sources, self.weight_bytes),
+                (slot.running, slot.running_offset, buffers.mixture.running_sources, self.running_bytes),
             ];
             for (from, offset, to, bytes) in parts.into_iter().filter(|(.., bytes)| *bytes > 0) {
                 encoder.copy_buffer_to_buffer(from, offset, self.buffer(to), i * bytes, bytes);
@@ -152,6 +172,7 @@ impl Sweep {
         self.program.write(gpu, buffers.points, bytemuck::cast_slice(&table));
         gpu.queue.submit([encoder.finish()]);
         (self.points, self.next_point, self.next_batch, self.in_progress) = (points.len(), 0, 0, true);
+        self.first = 0..if self.plan.first.is_some() { SOURCES * self.batches } else { 0 };
         Ok(())
     }
 
@@ -159,6 +180,13 @@ impl Sweep {
     /// submitted. It never waits; where the values of the sweep before have not come back yet, the last slice does.
     pub fn advance(&mut self, gpu: &Gpu, points: usize) -> bool {
         let mut budget = (points * self.batches) as u64;
+        while let Some(next) = self.first.next() {
+            self.submit_first(gpu, next);
+            budget = budget.saturating_sub(self.first_cost);
+            if budget < self.first_cost {
+                return false;
+            }
+        }
         while self.in_progress {
             let count = self.slice.min(self.batches - self.next_batch);
             let ends = self.next_batch + count == self.batches && self.next_point + self.lanes >= self.points;
@@ -175,6 +203,25 @@ impl Sweep {
         !self.in_progress
     }
 
+    /// The outputs of the first layer for a batch under a source, which are kept for all points.
+    fn submit_first(&self, gpu: &Gpu, next: usize) {
+        let (batch, source) = (next / SOURCES, next % SOURCES);
+        let mut clock = [0; CLOCK_BYTES];
+        clock[4..8].copy_from_slice(&(batch as u32).to_le_bytes());
+        self.program.write(gpu, self.plan.buffers.clock, &clock);
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        let inputs = (source == 0).then_some(SampleSegment::Inputs(View::Train));
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for segment in inputs.into_iter().chain([SampleSegment::Outputs(source)]) {
+            self.plan.index(segment).into_iter().for_each(|segment| self.program.encode(&mut pass, segment));
+        }
+        drop(pass);
+        if source + 1 == SOURCES {
+            self.plan.keep(&self.program, &mut encoder, batch);
+        }
+        gpu.queue.submit([encoder.finish()]);
+    }
+
     fn submit(&mut self, gpu: &Gpu, count: usize, ends: bool) {
         let buffers = self.plan.buffers;
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
@@ -182,7 +229,7 @@ impl Sweep {
         if first {
             let offset = 16 * self.next_point as u64;
             let bytes = 16 * self.lanes as u64;
-            encoder.copy_buffer_to_buffer(self.buffer(buffers.points), offset, self.buffer(buffers.factors), 0, bytes);
+            encoder.copy_buffer_to_buffer(self.buffer(buffers.points), offset, self.buffer(buffers.mixture.factors), 0, bytes);
             encoder.clear_buffer(self.buffer(buffers.clock), 0, None);
         }
         let closes = self.next_batch + count == self.batches;

@@ -88,7 +88,9 @@ impl History {
                 copy(&mut encoder, (slot.weights, slot.weights_offset), (weights, to), size);
             }
         }
-        self.program.encode(&mut encoder.begin_compute_pass(&Default::default()), self.plan.index(segment));
+        let segment = self.plan.index(segment);
+        self.program.prepare(gpu, segment);
+        self.program.encode(&mut encoder.begin_compute_pass(&Default::default()), segment);
         let [dots, axes] =
             [b.dots, b.axes].map(|buffer| (self.program.buffer(buffer), self.plan.recording.size(buffer)));
         self.coordinates.copy(&mut encoder, dots.0, 0, 0, dots.1);

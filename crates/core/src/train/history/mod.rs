@@ -5,6 +5,7 @@ mod principal;
 
 pub use coordinates::{Axes, Coordinates, Place};
 pub use principal::Principal;
+pub(crate) use principal::principal_factors;
 
 use super::slot::Slot;
 use super::trainer::Trainer;
@@ -82,7 +83,12 @@ impl History {
             )));
         };
         let plan = HistoryPlan::new(parameters, running, lanes, capacity);
-        let program = Program::new(gpu, &plan.recording, &plan.dispatches()).await?;
+        // Questions come later than the first moment that is kept, which training waits for.
+        let out_of_memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let program = Program::allocate(gpu, &plan.recording, &plan.dispatches());
+        if out_of_memory.pop().await.is_some() {
+            return Err(Error::input("the device has no room for the path of these networks; train fewer or smaller ones."));
+        }
         let [dots, axes, gram] =
             [plan.buffers.dots, plan.buffers.axes, plan.buffers.gram].map(|b| plan.recording.size(b));
         Ok(Self {

@@ -62,6 +62,7 @@ impl History {
         self.program.write(gpu, self.plan.buffers.chosen, bytemuck::cast_slice(&list));
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         let segment = self.plan.index(HistorySegment::Gram);
+        self.program.prepare(gpu, segment);
         self.program.encode(&mut encoder.begin_compute_pass(&Default::default()), segment);
         let gram = self.plan.buffers.gram;
         let bytes = self.plan.recording.size(gram);
@@ -92,13 +93,15 @@ impl History {
         let n = path.places.len();
         let product = |i: usize, j: usize| f64::from(lower[i.max(j) * MOST_CHOSEN + i.min(j)]);
         let gram: Vec<f64> = (0..n * n).map(|at| product(at / n, at % n)).collect();
-        let (factors, variance) = factors(&gram, n, path.last)?;
+        let (factors, variance) = principal_factors(&gram, n, path.last)?;
         let mut table = vec![0.0f32; 2 * MOST_CHOSEN];
         for (to, from) in table.chunks_mut(MOST_CHOSEN).zip(&factors) {
             to.iter_mut().zip(from).for_each(|(to, from)| *to = *from as f32);
         }
         self.program.write(gpu, self.plan.buffers.factors, bytemuck::cast_slice(&table));
-        self.program.run(gpu, self.plan.index(HistorySegment::Directions));
+        let segment = self.plan.index(HistorySegment::Directions);
+        self.program.prepare(gpu, segment);
+        self.program.run(gpu, segment);
         Ok(Some(Principal { variance, step: path.step, sets: n }))
     }
 
@@ -115,7 +118,7 @@ impl History {
 
 /// The factors of the sets in the first two principal directions, and their shares of the variance. `gram` are the products
 /// of the differences to the first set. Along each direction the set `last` lies ahead of the first one.
-fn factors(gram: &[f64], n: usize, last: usize) -> Result<([Vec<f64>; 2], [f64; 2])> {
+pub(crate) fn principal_factors(gram: &[f64], n: usize, last: usize) -> Result<([Vec<f64>; 2], [f64; 2])> {
     // Around the mean instead of the first set.
     let means: Vec<f64> = gram.chunks(n).map(|row| row.iter().sum::<f64>() / n as f64).collect();
     let mean = means.iter().sum::<f64>() / n as f64;
@@ -126,7 +129,7 @@ fn factors(gram: &[f64], n: usize, last: usize) -> Result<([Vec<f64>; 2], [f64; 
     // Sums in f32 cannot tell more.
     if !(*second > 1e-6 * first && total.is_finite()) {
         return Err(Error::input(
-            "the path lies on one line as yet, so no plane is its own; train on, or take another plane.",
+            "the path lies on one line, so no plane is its own; train on, or take another plane.",
         ));
     }
     let direction = |(value, vector): &(f64, Vec<f64>)| {
@@ -154,7 +157,7 @@ mod tests {
         let minus = |i: usize, k: usize| points[i][k] - points[0][k];
         let product = |at: usize| (0..4).map(|k| minus(at / n, k) * minus(at % n, k)).sum();
         let gram: Vec<f64> = (0..n * n).map(product).collect();
-        let (factors, variance) = factors(&gram, n, 8).unwrap();
+        let (factors, variance) = principal_factors(&gram, n, 8).unwrap();
         assert!((variance[0] - 0.9).abs() < 1e-12 && (variance[1] - 0.1).abs() < 1e-12, "{variance:?}");
         let direction = |f: &[f64]| -> Vec<f64> { (0..4).map(|k| (0..n).map(|i| f[i] * minus(i, k)).sum()).collect() };
         // Point 8 lies opposite the first, against e1.
@@ -166,8 +169,8 @@ mod tests {
     #[test]
     fn a_line_has_no_plane() {
         let gram: Vec<f64> = (0..25).map(|at| ((at / 5) * (at % 5)) as f64).collect();
-        assert!(factors(&gram, 5, 4).unwrap_err().is_input());
-        assert!(factors(&[0.0; 9], 3, 2).is_err());
-        assert!(factors(&[f64::NAN; 9], 3, 2).is_err());
+        assert!(principal_factors(&gram, 5, 4).unwrap_err().is_input());
+        assert!(principal_factors(&[0.0; 9], 3, 2).is_err());
+        assert!(principal_factors(&[f64::NAN; 9], 3, 2).is_err());
     }
 }

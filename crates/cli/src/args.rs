@@ -1,8 +1,10 @@
 //! The command line.
 
 mod probe;
+mod sharpness;
 
 pub use probe::*;
+pub use sharpness::*;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum};
@@ -209,7 +211,9 @@ pub enum BenchKind {
     #[command(after_help = "Example: lowland bench kernels --json")]
     Kernels(BenchKernels),
     /// A loss surface, against as many evaluations
-    #[command(after_help = "Example: lowland bench surface --model mlp:256,128 --input 1x28x28 --examples 512 --grid 25")]
+    #[command(
+        after_help = "Example: lowland bench surface --model mlp:256,128 --input 1x28x28 --examples 512 --grid 25"
+    )]
     Surface(BenchSurface),
 }
 

@@ -99,8 +99,7 @@ pub struct Axes {
 
 impl Axes {
     fn new(name: &'static str, unit: &'static str, directions: [Vec<f32>; 2], running: usize) -> Self {
-        let direction =
-            |weights: Vec<f32>| LaneState { weights, running: vec![0.0; running], moments: Vec::new() };
+        let direction = |weights: Vec<f32>| LaneState { weights, running: vec![0.0; running], moments: Vec::new() };
         Self {
             directions: directions.map(direction),
             name,

@@ -147,7 +147,22 @@ impl Session {
         }
         let saved = parts[..place.part].iter().map(|part| part.steps).sum::<u64>() + place.step;
         let (part, notes) = (place.part, place.notes);
-        Ok(Self { folder, config, lanes, data, model, parts, part, trainer, metrics, evals, spectrum, notes, init, saved })
+        Ok(Self {
+            folder,
+            config,
+            lanes,
+            data,
+            model,
+            parts,
+            part,
+            trainer,
+            metrics,
+            evals,
+            spectrum,
+            notes,
+            init,
+            saved,
+        })
     }
 
     /// Whether all parts are done.

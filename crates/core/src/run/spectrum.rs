@@ -9,7 +9,8 @@ use crate::model::Model;
 use crate::probe::{Curvature, Edges, Examples, Lanczos, Product, Quadrature, signs, usual_sigma};
 use crate::train::Trainer;
 
-pub(super) const SPECTRUM: &str = "optimizer,seed,step,epoch,examples,loss,grad_norm,lambda_1,lambda_5,lambda_min,trace,trace_stderr,edge,sam_edge";
+pub(super) const SPECTRUM: &str =
+    "optimizer,seed,step,epoch,examples,loss,grad_norm,lambda_1,lambda_5,lambda_min,trace,trace_stderr,edge,sam_edge";
 pub(super) const DENSITY: &str = "optimizer,seed,step,eigenvalue,density";
 
 /// Random vectors of a lane, the same at every step, and products along each.
@@ -222,7 +223,10 @@ impl Gauge {
                 reading.gradient = norm(&gradients[row * self.curvature.floats()..][..self.curvature.floats()]);
                 // Of a lane that diverged there is nothing to tell.
                 if let Ok(matrix) = &found[row] {
-                    reading.quadrature.traces.push(dimension as f64 * matrix.alpha.first().copied().unwrap_or_default());
+                    reading
+                        .quadrature
+                        .traces
+                        .push(dimension as f64 * matrix.alpha.first().copied().unwrap_or_default());
                     reading.quadrature.nodes.push(matrix.nodes());
                 }
             }

@@ -2,8 +2,9 @@
 
 use lowland::rng::{Rng, Stream};
 use lowland_reference::lanczos::{dots, extend, subtract};
-use lowland_shaders::params::{Lanczos, LanczosRitz};
-use lowland_shaders::{LANCZOS_COEFFICIENTS, LANCZOS_DOTS, LANCZOS_EXTEND, LANCZOS_RITZ, LANCZOS_SUBTRACT};
+use lowland_reference::probe::climb;
+use lowland_shaders::params::{Climb, Lanczos, LanczosRitz};
+use lowland_shaders::{CLIMB, LANCZOS_COEFFICIENTS, LANCZOS_DOTS, LANCZOS_EXTEND, LANCZOS_RITZ, LANCZOS_SUBTRACT};
 use lowland_tests::bench::Bench;
 use lowland_tests::compare::{Tolerance, Want, check, near, within};
 use lowland_tests::lanes::{blank, doubles};
@@ -150,6 +151,35 @@ fn ritz(gpu: &lowland::gpu::Gpu, n: usize) {
         want[r * n..][..n].copy_from_slice(&near(&subtract(&own, &minus, &vec![0.0; n])));
     }
     check(&format!("Ritz vectors of {n} values"), ran.bits(out), &want, LENGTH);
+}
+
+#[test]
+fn points_of_an_ascent() {
+    let Some(gpu) = any_gpu() else { return };
+    for n in [4, 2044, 2048, 2052] {
+        let rng = &mut Rng::new(n as u32, Stream::Data, 10);
+        let (weights, vectors) = (values(rng, LANES * n), values(rng, LANES * n));
+        let radii = [[0.5f32, 0.25], [blank(); 2], [0.125, 2.0]];
+        for (adaptive, climbed) in [(false, true), (true, true), (true, false)] {
+            let mut bench = Bench::default();
+            let rows = bench.table(&ROWS);
+            let inputs = [bench.input("radii", radii.as_flattened()), bench.input("weights", &weights)];
+            let (from, out) = (bench.input("vectors", &vectors), bench.output("out", LANES * n));
+            let overrides = [("ADAPTIVE", f64::from(u8::from(adaptive))), ("CLIMBED", f64::from(u8::from(climbed)))];
+            let p = Climb { size4: n as u32 / 4 };
+            bench.launch(&CLIMB, &overrides, &p, rows, &[inputs[0], inputs[1], from, out], n.div_ceil(2048));
+            let ran = bench.run(gpu, 1);
+            let mut want = vec![Want::Untouched; LANES * n];
+            for lane in [0, 2] {
+                let part = lane * n..(lane + 1) * n;
+                let rho = f64::from(radii[lane][usize::from(adaptive)]);
+                let (w, v) = (doubles(&weights[part.clone()]), doubles(&vectors[part.clone()]));
+                want[part].copy_from_slice(&near(&climb(&w, &v, rho, adaptive, climbed)));
+            }
+            check(&format!("{n} values, adaptive {adaptive}, climbed {climbed}"), ran.bits(out), &want, LENGTH);
+        }
+    }
+    covers("points of an ascent");
 }
 
 #[test]

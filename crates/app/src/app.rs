@@ -173,6 +173,7 @@ impl App {
         }
         panels::table_ui(&mut ui, &mut scene);
         panels::map_ui(&mut ui, &mut scene);
+        panels::meter_ui(&mut ui, &mut scene);
         panels::runs_ui(&mut ui, &mut scene);
         panels::layers_ui(&mut ui, &mut scene);
         panels::messages_ui(&mut ui, &mut scene);

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::curves::Quantity;
-use crate::engine::Job;
+use crate::engine::{Job, Sharpness};
 use crate::execute::Outside;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::state::Layer;
@@ -44,7 +44,7 @@ pub struct Files {
 
 impl App {
     /// The state as the page's script gives it: `step`, `paused`, `adapter`, `software`, `steps_per_second`,
-    /// `frames_per_second`, `gpu_bytes`, `lanes`, `surface`, `error`.
+    /// `frames_per_second`, `gpu_bytes`, `lanes`, `surface`, `sharpness` (what the meter read last), `error`.
     pub fn state_json(&self) -> String {
         let last = |lane: usize, quantity| self.state.curves.last(lane, quantity).map(|point| point.value);
         let lane = |(i, lane): (usize, &crate::curves::Lane)| {
@@ -68,6 +68,7 @@ impl App {
             "gpu_bytes": self.engine.gpu_bytes(),
             "lanes": self.state.curves.lanes().iter().enumerate().map(lane).collect::<Vec<_>>(),
             "surface": self.engine.surface_state().map(|(plane, grid, step)| json!({ "plane": plane, "grid": grid, "step": step })),
+            "sharpness": self.engine.meter().and_then(|meter| meter.last()).map(sharpness),
             "error": warnings.map(|message| message.text.clone()).next(),
         })
         .to_string()
@@ -287,6 +288,22 @@ impl App {
             self.state.warn(error);
         }
     }
+}
+
+/// A reading of the meter: a number for each side.
+fn sharpness(read: &Sharpness) -> Value {
+    json!({
+        "step": read.step,
+        "lambda_1": read.sides.map(|side| side.lambda_1),
+        "residual": read.sides.map(|side| side.residual),
+        "sam_sharpness": read.sides.map(|side| side.sam_sharpness),
+        "adaptive_sharpness": read.sides.map(|side| side.adaptive_sharpness),
+        "grad_norm": read.sides.map(|side| side.grad_norm),
+        "loss": read.sides.map(|side| side.loss),
+        "edge": read.edges.map(|edges| edges.base),
+        "sam_edge": read.edges.map(|edges| edges.sam),
+        "radii": read.radii,
+    })
 }
 
 /// The kind of data set that a folder is, if it is one: folders of images by class, or IDX files.

@@ -7,6 +7,7 @@ use crate::plots::Plot;
 use crate::runs::Runs;
 use crate::share::Link;
 use lowland::config::Config;
+use lowland::probe::Normalisation;
 use std::rc::Rc;
 use web_time::{Duration, Instant};
 
@@ -125,8 +126,26 @@ pub enum PlaneKind {
     Points,
     /// Two random directions, each filter as long as the network's own.
     Random,
+    /// Two random directions, each layer as long as the network's own.
+    Layers,
+    /// Two random directions of length 1.
+    Plain,
     /// The two main directions of the paths.
     Pca,
+    /// The eigenvectors of each side's Hessian with the two largest eigenvalues.
+    Hessian,
+}
+
+impl PlaneKind {
+    /// How long its directions are, of random ones.
+    pub fn normalisation(self) -> Option<Normalisation> {
+        match self {
+            Self::Random => Some(Normalisation::Filter),
+            Self::Layers => Some(Normalisation::Layer),
+            Self::Plain => Some(Normalisation::None),
+            Self::Points | Self::Pca | Self::Hessian => None,
+        }
+    }
 }
 
 /// What the curves are over.
@@ -151,6 +170,8 @@ pub enum Layer {
     Settings,
     /// The map of rho and learning rate.
     Map,
+    /// The sharpness meter.
+    Meter,
     /// Run folders.
     Runs,
     /// The numbers as a table.
@@ -176,7 +197,15 @@ macro_rules! names {
         }
     };
 }
-names!(PlaneKind, Points = "points", Random = "random", Pca = "pca");
+names!(
+    PlaneKind,
+    Points = "points",
+    Random = "random",
+    Layers = "random-layer",
+    Plain = "random-plain",
+    Pca = "pca",
+    Hessian = "hessian"
+);
 names!(Axis, Steps = "steps", Gradients = "gradients", Seconds = "seconds");
 names!(
     Layer,
@@ -184,6 +213,7 @@ names!(
     Keys = "keys",
     Settings = "settings",
     Map = "map",
+    Meter = "meter",
     Runs = "runs",
     Table = "table",
     About = "about"

@@ -1,6 +1,7 @@
 //! What the panels say. Names and explanations of commands, settings and presets stand in their tables.
 
 use crate::engine::Seen;
+use crate::state::PlaneKind;
 use lowland::data::Dataset;
 use lowland::train::Timing;
 
@@ -44,12 +45,76 @@ pub const SLOW_CLOSE: &str = "Back to training";
 pub const SLOW_NO_CLIMB: &str = "rho is 0: no climb, so SAM's step is SGD's";
 
 /// What a plane goes through, as its chooser says it.
-pub fn plane(kind: crate::state::PlaneKind) -> &'static str {
+pub fn plane(kind: PlaneKind) -> &'static str {
     match kind {
-        crate::state::PlaneKind::Points => "start, SGD, SAM",
-        crate::state::PlaneKind::Random => "random, filter-normalised",
-        crate::state::PlaneKind::Pca => "main directions of the paths",
+        PlaneKind::Points => "start, SGD, SAM",
+        PlaneKind::Random => "random, filter-normalised",
+        PlaneKind::Layers => "random, layer-normalised",
+        PlaneKind::Plain => "random, not normalised",
+        PlaneKind::Pca => "main directions of the paths",
+        PlaneKind::Hessian => "sharpest directions (Hessian)",
     }
+}
+
+/// What is to be known of it.
+pub fn of_plane(kind: PlaneKind) -> &'static str {
+    match kind {
+        PlaneKind::Points => "Through the weights that both began with, and those that they have now",
+        PlaneKind::Random => "Each filter of a direction is as long as the network's: rescaling a ReLU network changes nothing",
+        PlaneKind::Layers => "Each layer of a direction is as long as the network's",
+        PlaneKind::Plain => "Directions of length 1: what is seen depends on how large the weights are",
+        PlaneKind::Pca => "The two directions in which the paths spread most; the points are projected on them",
+        PlaneKind::Hessian => "Around each side, along the eigenvectors of its Hessian with the two largest eigenvalues",
+    }
+}
+
+/// Over the sharpness meter.
+pub const METER: &str = "How sharply the training loss bends where each side stands, read from its weights while it trains. A step that is \
+     longer than 2 over the curvature overshoots: above its edge (dashed) a training does not settle, and SAM's edge is lower.";
+/// Until there is a reading.
+pub const METER_WAITS: &str = "Reading...";
+/// What the numbers of the meter are.
+pub const OF_LAMBDA: &str = "The largest eigenvalue of the Hessian of the training loss (24 Lanczos steps: from below)";
+/// The same.
+pub const OF_EDGE: &str = "2 (1 + momentum) / learning rate: more curvature than that, and SGD's steps overshoot";
+/// The same.
+pub const OF_SAM_EDGE: &str = "Where SAM's steps overshoot: |g| / (2 rho) (sqrt(1 + 8 rho / (lr |g|)) - 1) without momentum";
+/// The same.
+pub const OF_SAM_SHARPNESS: &str = "L(w + e) - L(w), e = rho g / |g|: how far the loss rises within SAM's ball";
+/// The same.
+pub const OF_ADAPTIVE: &str = "The same in a ball that is measured by the weights' own sizes: rescaling a ReLU network leaves it as it is";
+/// The same.
+pub const OF_GRADIENT: &str = "|g|, of the loss over these examples";
+/// What rescaling teaches.
+pub const RESCALED: &str = "So a large lambda 1 by itself says nothing about generalisation (Dinh et al. 2017): flatness means something between \
+     networks whose weights are scaled alike, and for measures that go with the scale, as adaptive sharpness and the \
+     filter-normalised picture do.";
+
+/// What rescaling does.
+pub fn rescaling(first: &str, second: &str) -> String {
+    format!(
+        "The weights and biases of {first} grow by a factor, the weights of {second} shrink by it. Behind a ReLU the network \
+         computes the same, point for point; its curvature does not stay the same. Training pauses for it."
+    )
+}
+
+/// A number as people read it.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        _ if !value.is_finite() => "not finite".into(),
+        0.0 => "0".into(),
+        v if v < 0.001 => format!("{value:.1e}"),
+        v if v < 0.1 => format!("{value:.4}"),
+        v if v < 10.0 => format!("{value:.2}"),
+        v if v < 100.0 => format!("{value:.1}"),
+        _ => count_of(value),
+    }
+}
+
+/// A large number, whole, with its thousands apart.
+fn count_of(value: f64) -> String {
+    let whole = count(value.abs().round() as u64);
+    if value < 0.0 { format!("-{whole}") } else { whole }
 }
 
 /// A loss as people read it.

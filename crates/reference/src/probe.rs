@@ -67,6 +67,16 @@ pub fn weighted_sum(factors: &[f64], sets: &[&[f64]]) -> Vec<f64> {
     out
 }
 
+/// `w + rho T v`, or `T v` where nothing is climbed, with T = |w| where `adaptive`, else 1.
+pub fn climb(weights: &[f64], v: &[f64], rho: f64, adaptive: bool, climbed: bool) -> Vec<f64> {
+    let mut out = vec![0.0; v.len()];
+    for i in 0..v.len() {
+        let scaled = if adaptive { weights[i].abs() * v[i] } else { v[i] };
+        out[i] = if climbed { weights[i] + rho * scaled } else { scaled };
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

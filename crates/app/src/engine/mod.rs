@@ -6,6 +6,7 @@ mod examples;
 mod ground;
 mod job;
 mod map;
+mod meter;
 mod pace;
 mod past;
 mod picture;
@@ -21,6 +22,7 @@ pub use examples::{Examples, Seen};
 pub use ground::{BEYOND, Ground, Laid, Line, Scale, Subject, Surface, What, camera};
 pub use job::Job;
 pub use map::{Cell, RhoMap, SIDE};
+pub use meter::{Sharpness, SharpnessMeter};
 pub use past::Past;
 pub use picture::{FORMAT, Picture};
 pub use record::of_lane;
@@ -28,7 +30,7 @@ pub use rescale::{FACTORS, Rescale};
 pub use slow::{Numbers, PARTS, Slow, place};
 
 use crate::settings::{self, Change};
-use crate::state::{Edit, State};
+use crate::state::{Edit, Layer, State};
 use egui_wgpu::RenderState;
 use lowland::config::Config;
 use lowland::gpu::Gpu;
@@ -70,6 +72,7 @@ pub struct Engine {
     map: Option<RhoMap>,
     ground: Option<Ground>,
     slow: Option<Slow>,
+    meter: Option<SharpnessMeter>,
     /// Pixels that the picture of the ground may have.
     ground_pixels: [u32; 2],
     next: Option<Next>,
@@ -121,6 +124,7 @@ impl Engine {
             map: None,
             ground: None,
             slow: None,
+            meter: None,
             ground_pixels: [640, 420],
             next: None,
             asked: None,
@@ -159,6 +163,11 @@ impl Engine {
     /// The step that slow motion shows.
     pub fn slow(&self) -> Option<&Slow> {
         self.slow.as_ref()
+    }
+
+    /// The sharpness meter, since it was looked at.
+    pub fn meter(&self) -> Option<&SharpnessMeter> {
+        self.meter.as_ref()
     }
 
     /// What the last whole surface shows: the plane's name, points along each side, and the step.
@@ -227,7 +236,12 @@ impl Engine {
         };
         let at_work = |duel: &Duel| !duel.is_idle() || past.is_some_and(Past::is_preparing) || !drawn(duel);
         let map = self.map.as_ref().is_some_and(RhoMap::is_running);
-        map || self.is_preparing() || self.is_measuring() || self.duel.as_ref().is_some_and(at_work)
+        let reads = |duel: &Duel| {
+            let busy = |meter: &SharpnessMeter| meter.is_busy(duel.submitted());
+            state.shows(Layer::Meter) && self.meter.as_ref().is_none_or(busy)
+        };
+        let reads = self.duel.as_ref().is_some_and(reads);
+        map || reads || self.is_preparing() || self.is_measuring() || self.duel.as_ref().is_some_and(at_work)
     }
 
     /// The kept step nearest to `step`.
@@ -299,6 +313,7 @@ impl Engine {
             + self.map.as_ref().map_or(0, RhoMap::gpu_bytes)
             + self.ground.as_ref().map_or(0, Ground::gpu_bytes)
             + self.slow.as_ref().map_or(0, Slow::gpu_bytes)
+            + self.meter.as_ref().map_or(0, SharpnessMeter::gpu_bytes)
     }
 
     /// Goes from what is trained to what `state` asks for, by the least that is needed.

@@ -62,6 +62,9 @@ impl Engine {
                 pair.apply(&model, lane, factor)?;
             }
         }
+        if let Some(meter) = &mut self.meter {
+            meter.note(side, factor);
+        }
         duel.note(snapshot.step, Change::RESCALE, json!([side, factor]));
         Ok(Rc::new(snapshot))
     }

@@ -1,10 +1,10 @@
 //! A frame of the engine: trains, draws and measures what fits, and takes what has arrived.
 
 use super::{
-    Boundary, Duel, Engine, Examples, Ground, Moment, Next, PARTS, Past, Slow, Source, ground, place,
+    Boundary, Duel, Engine, Examples, Ground, Moment, Next, PARTS, Past, SharpnessMeter, Slow, Source, ground, place,
 };
 use crate::settings::Change;
-use crate::state::State;
+use crate::state::{Layer, State};
 use lowland::Result;
 use lowland::train::{Event, Slot, Trouble};
 use std::rc::Rc;
@@ -106,6 +106,10 @@ impl Engine {
         if let Err(error) = self.tick_ground(state, theme) {
             state.warn(error.to_string());
         }
+        if let Some(duel) = self.duel.as_ref().filter(|_| state.shows(Layer::Meter) && self.next.is_none()) {
+            let meter = self.meter.get_or_insert_with(|| SharpnessMeter::new(&self.gpu, duel, None));
+            meter.tick(&self.gpu, duel, state.playing);
+        }
     }
 
     fn tick_ground(&mut self, state: &State, theme: egui::Theme) -> Result<()> {
@@ -205,6 +209,8 @@ impl Engine {
         let before = self.ground.take().filter(|_| goes_on);
         self.ground = Some(Ground::new(&self.render, &self.gpu, &duel, before));
         self.slow = None;
+        let before = self.meter.take();
+        self.meter = before.map(|meter| SharpnessMeter::new(&self.gpu, &duel, Some(meter).filter(|_| goes_on)));
         self.past = Some(match self.past.take() {
             Some(past) => past.go_on(&self.gpu, &duel, change == Change::Restart),
             None => Past::new(&self.gpu, &duel),

@@ -65,6 +65,14 @@ impl Weights {
         }
     }
 
+    /// Writes weights and running statistics from the host into set `set`.
+    pub fn write(&self, queue: &Queue, set: u64, weights: &[f32], running: &[f32]) {
+        queue.write_buffer(&self.weights, set * self.weight_bytes, bytemuck::cast_slice(weights));
+        if !running.is_empty() {
+            queue.write_buffer(&self.running, set * self.running_bytes, bytemuck::cast_slice(running));
+        }
+    }
+
     /// Whether a model's weights have the same sizes.
     pub fn fits(&self, model: &Model) -> bool {
         (self.weight_bytes, self.running_bytes)

@@ -64,7 +64,8 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         let title = RichText::new(text::plane(plane)).small();
         let menu = ui.menu_button(title, |ui| {
             for kind in PlaneKind::ALL {
-                if ui.selectable_label(*kind == plane, text::plane(*kind)).clicked() {
+                let choice = ui.selectable_label(*kind == plane, text::plane(*kind));
+                if choice.on_hover_text(text::of_plane(*kind)).clicked() {
                     scene.ask(Command::Plane(*kind));
                     ui.close();
                 }
@@ -187,6 +188,12 @@ fn moment(scene: &Scene<'_>, ground: &Ground) -> String {
             100.0 * first,
             100.0 * second
         );
+    }
+    if let Some(values) = surface.curvatures {
+        let names = names(scene);
+        for (name, [first, second]) in names.iter().zip(values) {
+            said += &format!(" · {name} bends by {} and {}", text::loss(first as f32), text::loss(second as f32));
+        }
     }
     if surface.same {
         said += " · both sides are one network";

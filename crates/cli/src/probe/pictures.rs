@@ -78,11 +78,10 @@ pub fn surfaces(gpu: &Gpu, folder: &Folder, surfaces: &[(Group, Surface, Value)]
         let over: Vec<[f64; 2]> = over.map(|mark| usual.project(&field, *mark).map(f64::from)).collect();
         let lost = match surface.non_finite {
             0 => String::new(),
-            lost => format!(
-                "{}not finite at {lost} of {} points: holes",
-                if note.is_empty() { "" } else { "; " },
-                losses.len()
-            ),
+            lost => {
+                let before = if note.is_empty() { "" } else { "; " };
+                format!("{before}not finite at {lost} of {} points (hatched)", losses.len())
+            }
         };
         let legend = Legend { note: &(note.clone() + &lost), ..legend };
         folder.write(&format!("{stem}-3d.svg"), relief_with(&png, &labels, &legend, &over).as_bytes())?;

@@ -1,7 +1,7 @@
 //! The Lanczos method with full reorthogonalisation, on the device (Golub and Van Loan, Matrix Computations, 10.1).
 
 use crate::eigen::eigen;
-use crate::gpu::{BufferId, Gpu, Program, Readback};
+use crate::gpu::{BufferId, Gpu, Program};
 use crate::plan::{LanczosPlan, LanczosRequest, LanczosSegment};
 use crate::{Error, Result};
 
@@ -115,8 +115,13 @@ impl Lanczos {
 
     /// Begins with one vector a lane, `[lane][float]`, of any length.
     pub fn begin(&mut self, gpu: &Gpu, starts: &[f32]) {
-        self.program.write(gpu, self.plan.buffers.start, bytemuck::cast_slice(starts));
+        self.write_start(gpu, starts);
         self.begin_at(gpu, 0);
+    }
+
+    /// Writes the vectors that are begun with.
+    pub(super) fn write_start(&self, gpu: &Gpu, starts: &[f32]) {
+        self.program.write(gpu, self.plan.buffers.start, bytemuck::cast_slice(starts));
     }
 
     /// Begins anew with the vectors of the last time.
@@ -152,7 +157,7 @@ impl Lanczos {
     }
 
     /// Bytes of one vector of each lane.
-    fn vector_bytes(&self) -> u64 {
+    pub(super) fn vector_bytes(&self) -> u64 {
         4 * (self.request.floats * self.request.lanes) as u64
     }
 
@@ -203,9 +208,47 @@ impl Lanczos {
         Ok(true)
     }
 
-    /// Copies the matrices of all lanes into `readback`; [`Lanczos::matrices`] reads them.
-    pub(super) fn encode_read(&self, encoder: &mut wgpu::CommandEncoder, readback: &Readback) {
-        readback.copy(encoder, self.buffer(self.plan.buffers.tridiagonal), 0, 0, self.matrix_bytes());
+    /// Encodes a beginning with the vectors that lie in `from`.
+    pub(super) fn encode_begin(&mut self, encoder: &mut wgpu::CommandEncoder, from: &wgpu::Buffer) {
+        let b = self.plan.buffers;
+        encoder.clear_buffer(self.buffer(b.state), 0, None);
+        encoder.copy_buffer_to_buffer(from, 0, self.buffer(b.vectors), 0, self.vector_bytes());
+        (self.count, self.slice) = (0, 0);
+        self.extend(encoder);
+    }
+
+    /// The same with the vectors of [`Lanczos::write_start`].
+    pub(super) fn encode_start(&mut self, encoder: &mut wgpu::CommandEncoder) {
+        let b = self.plan.buffers;
+        encoder.clear_buffer(self.buffer(b.state), 0, None);
+        encoder.copy_buffer_to_buffer(self.buffer(b.start), 0, self.buffer(b.vectors), 0, self.vector_bytes());
+        (self.count, self.slice) = (0, 0);
+        self.extend(encoder);
+    }
+
+    /// Encodes a copy of the first basis vectors, the begun ones at length 1.
+    pub(super) fn encode_first(&self, encoder: &mut wgpu::CommandEncoder, to: &wgpu::Buffer) {
+        encoder.copy_buffer_to_buffer(self.buffer(self.plan.buffers.basis), 0, to, 0, self.vector_bytes());
+    }
+
+    /// Encodes a copy of how long the vectors were that were begun with: the second of each lane's two floats, lanes 16 bytes
+    /// apart.
+    pub(super) fn encode_lengths(&self, encoder: &mut wgpu::CommandEncoder, to: &wgpu::Buffer, offset: u64) {
+        for lane in 0..self.request.lanes as u64 {
+            let from = 8 * lane * self.request.slots as u64;
+            encoder.copy_buffer_to_buffer(self.buffer(self.plan.buffers.tridiagonal), from, to, offset + 16 * lane, 8);
+        }
+    }
+
+    /// Encodes a copy of the matrices of all lanes; [`Lanczos::matrices`] reads them.
+    pub(super) fn encode_matrices(&self, encoder: &mut wgpu::CommandEncoder, to: &wgpu::Buffer, offset: u64) {
+        let from = self.buffer(self.plan.buffers.tridiagonal);
+        encoder.copy_buffer_to_buffer(from, 0, to, offset, self.matrix_bytes());
+    }
+
+    /// Products that there is room for in all.
+    pub(super) fn room(&self) -> usize {
+        self.request.slots - 1
     }
 
     /// Bytes of the matrices of all lanes.
@@ -226,8 +269,8 @@ impl Lanczos {
         Ok(self.tables(gpu).await?.iter().map(|table| self.matrix(table)).collect())
     }
 
-    /// The matrices from the bytes that [`Lanczos::encode_read`] copied.
-    pub(super) fn matrices(&self, bytes: &[u8]) -> Result<Vec<Tridiagonal>> {
+    /// The matrices from the bytes that [`Lanczos::encode_matrices`] copied, lane by lane.
+    pub(super) fn matrices(&self, bytes: &[u8]) -> Vec<Result<Tridiagonal>> {
         let table: Vec<[f32; 2]> = bytes.chunks_exact(8).map(bytemuck::pod_read_unaligned).collect();
         table.chunks(self.request.slots).map(|table| self.matrix(table)).collect()
     }

@@ -158,7 +158,7 @@ impl SurfaceOptions {
             )));
         }
         if !(range.is_finite() && range > 0.0 && range <= 1e6) {
-            return Err(Error::input(format!("range is {range}; it must be a number above 0.")));
+            return Err(Error::input(format!("range is {range}; it must be a number above 0, 1e6 at most.")));
         }
         Ok(())
     }

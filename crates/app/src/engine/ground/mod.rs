@@ -4,6 +4,7 @@
 //! A round: freeze the moment's weights (a copy), ask where everything lies on the plane (a few numbers come back), sweep the
 //! grid and the marked points, draw; then the straight line between both sides. The picture shows the last whole round.
 
+mod around;
 mod draw;
 mod line;
 mod plane;
@@ -18,12 +19,13 @@ pub use surface::{Face, Mark, Scale, Subject, Surface, What};
 use super::weights::Weights;
 use super::{Duel, FORMAT, Job, Picture};
 use crate::state::{PlaneKind, View};
+use around::Sharpest;
 use egui_wgpu::RenderState;
 use line::LineSweep;
 use lowland::data::Dataset;
 use lowland::gpu::Gpu;
 use lowland::model::Model;
-use lowland::probe::{Examples, filter_normalised};
+use lowland::probe::Examples;
 use lowland::train::{Axes, Coordinates, History, Slot, Snapshot};
 use lowland::view::{Sweep, Terrain, TerrainCamera, TerrainStyle};
 use lowland::{Error, Result};
@@ -111,6 +113,8 @@ enum Phase {
     Rest,
     /// The directions of the paths are on their way.
     Principal(Begun),
+    /// The directions in which the losses bend most are being looked for.
+    Sharpest(Begun, Job<Result<Sharpest>>),
     /// The places of everything are on their way.
     Places(Begun),
     /// The grid is being measured.
@@ -132,6 +136,7 @@ struct Begun {
     present: bool,
     climbs: bool,
     variance: Option<[f64; 2]>,
+    curvatures: Option<[[f64; 2]; 2]>,
     same: bool,
 }
 

@@ -20,6 +20,15 @@ impl Ground {
                 }
                 Err(error) => self.without(begun, error),
             },
+            Phase::Sharpest(begun, mut job) => match job.poll() {
+                None => {
+                    self.phase = Phase::Sharpest(begun, job);
+                    Ok(())
+                }
+                Some(Ok(sharpest)) => self.along(begun, sharpest),
+                Some(Err(error)) if gpu.lost() => Err(error),
+                Some(Err(error)) => self.without(begun, Error::input(error.to_string())),
+            },
             Phase::Places(begun) => match frame.history.take_coordinates(&gpu) {
                 Ok(None) => {
                     self.phase = Phase::Places(begun);
@@ -48,7 +57,7 @@ impl Ground {
     }
 
     /// No surface for now, and why.
-    fn without(&mut self, begun: Begun, error: Error) -> Result<()> {
+    pub(super) fn without(&mut self, begun: Begun, error: Error) -> Result<()> {
         if !error.is_input() {
             return Err(error);
         }
@@ -79,6 +88,7 @@ impl Ground {
             present: moment.present,
             climbs: moment.climbs,
             variance: None,
+            curvatures: None,
             same: false,
         };
         let [left, right] = moment.sides;
@@ -88,8 +98,9 @@ impl Ground {
                 self.freeze(&[(0, before), (1, climbed), (2, after)]);
                 self.ask_places(frame, begun, true)
             }
-            (Subject::Plane(PlaneKind::Random), _) => self.random(frame, begun, moment),
             (Subject::Plane(PlaneKind::Pca), _) => self.ask_principal(frame, begun),
+            (Subject::Plane(PlaneKind::Hessian), _) => self.ask_sharpest(frame, begun),
+            (Subject::Plane(kind), _) if kind.normalisation().is_some() => self.random(frame, begun, moment),
             _ => {
                 self.freeze(&[(0, self.start.slot(0)), (1, left), (2, right)]);
                 self.ask_places(frame, begun, true)
@@ -97,7 +108,7 @@ impl Ground {
         }
     }
 
-    fn freeze(&self, sets: &[(u64, Slot<'_>)]) {
+    pub(super) fn freeze(&self, sets: &[(u64, Slot<'_>)]) {
         let mut encoder = self.parts.gpu.device().create_command_encoder(&Default::default());
         for (place, slot) in sets {
             self.frozen.copy(&mut encoder, *place, *slot);
@@ -193,62 +204,12 @@ impl Ground {
         Ok(())
     }
 
-    fn begin_line(&mut self, begun: Begun) -> Result<()> {
+    pub(super) fn begin_line(&mut self, begun: Begun) -> Result<()> {
         let ends = [LEFT, RIGHT].map(|set| self.frozen.slot(set));
         match &mut self.tools {
             Some(tools) if begun.subject != Subject::Step => tools.line.begin(&self.parts.gpu, begun.step, ends),
             _ => Ok(()),
         }
-    }
-
-    /// Two random directions around each side, each filter as long as the side's own.
-    fn random(&mut self, frame: &mut Frame<'_>, begun: Begun, moment: &Moment<'_>) -> Result<()> {
-        let Some(snapshot) = frame.snapshot else { return Ok(()) };
-        let Some(tools) = &mut self.tools else { return Ok(()) };
-        if tools.sweeps.len() < 2 {
-            if self.second.is_none() {
-                let (with, limit) = (self.parts.clone(), self.examples);
-                let points = tools.sweeps[0].most_points();
-                let sweep =
-                    async move { Sweep::new(&with.gpu, &with.model, &with.data, Examples::Train, limit, points).await };
-                self.second = Some(Job::new(sweep));
-            }
-            return Ok(());
-        }
-        let gpu = Rc::clone(&self.parts.gpu);
-        let mut faces = Vec::new();
-        for (side, lane) in begun.lanes.into_iter().enumerate() {
-            let Some(state) = snapshot.lanes.get(lane) else { return Ok(()) };
-            let seed = frame.view.plane_seed;
-            let directions = [0, 1].map(|which| filter_normalised(&self.parts.model, &state.weights, seed, which));
-            let dot = |i: usize, k: usize| {
-                directions[i].iter().zip(&directions[k]).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
-            };
-            let products = [dot(0, 0), dot(0, 1), dot(1, 1)];
-            let Some(plane) = Plane::new(false, products) else {
-                return self
-                    .without(begun, Error::input("the network's filters are all zero, so no direction is as long."));
-            };
-            let square = Square { middle: [0.0; 2], half: products[0].sqrt() };
-            let first = 3 * side as u64;
-            for (set, direction) in directions.iter().enumerate() {
-                self.frozen.write_direction(gpu.queue(), first + 1 + set as u64, direction);
-            }
-            let mut encoder = gpu.device().create_command_encoder(&Default::default());
-            self.frozen.copy(&mut encoder, first, moment.sides[side]);
-            gpu.queue().submit([encoder.finish()]);
-            let mut points: Vec<[f32; 3]> = square.grid(begun.grid).map(|at| plane.factors(at)).collect();
-            points.push([1.0, 0.0, 0.0]);
-            let sources = [0, 1, 2].map(|set| self.frozen.slot(first + set));
-            if let Some(sweep) = self.tools.as_mut().and_then(|tools| tools.sweeps.get_mut(side)) {
-                sweep.begin(&gpu, sources, &points)?;
-            }
-            let marks = vec![Mark { what: What::Side(side), at: [0.0; 2], loss: f32::NAN }];
-            faces.push(Face { losses: Vec::new(), half: square.half as f32, marks, paths: Default::default() });
-        }
-        self.begin_line(begun)?;
-        self.phase = Phase::Sweep { surface: begun.surface(faces), values: vec![None, None] };
-        Ok(())
     }
 
     /// Submits a slice, and shows the surface once all its losses have come back.
@@ -284,8 +245,8 @@ impl Ground {
 }
 
 impl Begun {
-    fn surface(self, faces: Vec<Face>) -> Surface {
-        let Self { subject, step, grid, variance, same, .. } = self;
-        Surface { subject, step, grid, faces, variance, same }
+    pub(super) fn surface(self, faces: Vec<Face>) -> Surface {
+        let Self { subject, step, grid, variance, curvatures, same, .. } = self;
+        Surface { subject, step, grid, faces, variance, curvatures, same }
     }
 }

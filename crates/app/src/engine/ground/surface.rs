@@ -25,6 +25,8 @@ pub struct Surface {
     pub faces: Vec<Face>,
     /// The share of the paths' variance along both axes, of principal ones.
     pub variance: Option<[f64; 2]>,
+    /// The curvature along both axes of each side's face, of the directions in which they bend most.
+    pub curvatures: Option<[[f64; 2]; 2]>,
     /// Whether SGD and SAM were the same network, so that no plane goes through them.
     pub same: bool,
 }
@@ -171,7 +173,7 @@ mod tests {
         let marks = vec![Mark { what: What::Side(1), at: [0.0; 2], loss: 0.02 }];
         let face = Face { losses, half: 1.0, marks, paths: Default::default() };
         let subject = Subject::Plane(PlaneKind::Points);
-        Surface { subject, step: 1, grid: 3, faces: vec![face], variance: None, same: false }
+        Surface { subject, step: 1, grid: 3, faces: vec![face], variance: None, curvatures: None, same: false }
     }
 
     #[test]

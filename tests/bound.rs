@@ -55,7 +55,9 @@ fn every_term_is_what_its_formula_makes_of_what_was_measured() {
         near("limit", pac.certificate.expected_loss_limit, formulas::monte_carlo_limit(mean, 16.0, 0.01), 1e-4);
         let grid = formulas::grid_prior(n, k, variance, squares, 0.05);
         near("KL", pac.kl, grid.kl, 1e-6);
-        assert!(pac.kl <= pac.kl_bound && pac.ln_n_over_delta <= pac.ln_bound);
+        // So few examples of so many parameters: the grid of the theorem ends before the weights.
+        assert!(!pac.grid_reached && pac.kl > pac.kl_bound && pac.ln_n_over_delta <= pac.ln_bound);
+        assert!(bound.notes.iter().any(|note| note.contains("too far from the prior")));
         near("PAC-Bayes", pac.bound, pac.certificate.expected_loss_limit + pac.term, 1e-12);
         near("term", pac.term, ((pac.kl + pac.ln_n_over_delta) / (2.0 * 199.0)).sqrt(), 1e-12);
         let roots = formulas::sam_roots(n, k, squares, 0.2, 0.05);
@@ -77,6 +79,8 @@ fn every_term_is_what_its_formula_makes_of_what_was_measured() {
         return;
     };
     assert_eq!((bound.distance_squared, bound.prior, bound.finite_class.hypotheses), (0.0, "init", "given"));
+    let pac = bound.pac_bayes;
+    assert!(pac.grid_reached && pac.kl <= pac.kl_bound, "the prior is where the weights are");
     near("a finite class of 1e6", bound.finite_class.term, formulas::finite_class(1e6f64.ln(), n, 0.05), 1e-12);
     assert!(!bound.finite_class.vacuous);
 }

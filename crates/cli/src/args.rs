@@ -1,8 +1,10 @@
 //! The command line.
 
 mod probe;
+mod sharpness;
 
 pub use probe::*;
+pub use sharpness::*;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum};

@@ -70,6 +70,9 @@ pub fn pseudo_inverse(columns: &[Vec<f64>], x: &[f64]) -> Vec<f64> {
     right
 }
 
+/// A function and its gradient.
+pub type Objective<'a> = dyn Fn(&[f64]) -> (f64, Vec<f64>) + 'a;
+
 /// What a search in the box found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Found {
@@ -90,7 +93,7 @@ pub fn keskar(most: f64, loss: f64) -> f64 {
 /// first from x, ascent number r from the point that `start(r)` in [-1, 1) names. `subspace` has columns of unit length. `f` gives
 /// the function and its gradient.
 pub fn search(
-    f: &dyn Fn(&[f64]) -> (f64, Vec<f64>),
+    f: &Objective<'_>,
     x: &[f64],
     subspace: Option<&[Vec<f64>]>,
     epsilon: f64,

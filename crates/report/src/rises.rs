@@ -25,7 +25,7 @@ const BINS: usize = 40;
 /// words.
 pub fn rises_svg(picture: &RisesPicture<'_>) -> String {
     let finite: Vec<f64> = picture.random.iter().copied().filter(|rise| rise.is_finite()).collect();
-    let above = picture.random.iter().filter(|rise| !(**rise <= picture.threshold)).count();
+    let above = picture.random.iter().filter(|rise| rise.is_nan() || **rise > picture.threshold).count();
     let most = finite.iter().chain(picture.main).filter(|v| v.is_finite()).fold(0.0f64, |most, v| most.max(v.abs()));
     let size = (690.0, if picture.main.is_empty() { 400.0 } else { 640.0 });
     let mut svg = format!(
@@ -114,7 +114,7 @@ fn main_directions(picture: &RisesPicture<'_>, finite: &[f64], size: (f64, f64))
     let count = picture.main.len();
     let area = [70.0, 400.0, 590.0, 180.0];
     let frame = Frame { x: (0.5, count as f64 + 0.5), y: (low / unit, high / unit), area, size };
-    let mut svg = String::new();
+    let mut svg = frame.axes("main direction of the Hessian, by eigenvalue", &name, true);
     for (i, rise) in picture.main.iter().enumerate().filter(|(_, rise)| rise.is_finite()) {
         let (left, top) = frame.place(i as f64 + 0.7, rise.max(0.0) / unit);
         let (right, bottom) = frame.place(i as f64 + 1.3, rise.min(0.0) / unit);
@@ -125,15 +125,14 @@ fn main_directions(picture: &RisesPicture<'_>, finite: &[f64], size: (f64, f64))
             (bottom - top).max(1.0)
         );
     }
-    svg += &frame.axes("main direction of the Hessian, by eigenvalue", &name, true);
     let (_, y) = frame.place(1.0, mean / unit);
     let right = area[0] + area[2];
     let _ = write!(
         svg,
         "<path class=\"a d\" d=\"M{} {y:.1}H{right}\"/><text class=\"na\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">mean of the random directions</text>",
         area[0],
-        right - 8.0,
-        y - 6.0
+        right,
+        area[1] - 8.0
     );
     svg
 }

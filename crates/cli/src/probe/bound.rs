@@ -145,7 +145,7 @@ fn rows(b: &Bound) -> Vec<Row> {
         let loss = learned.certificate.expected_loss_limit;
         let row = |bound, value: f64| Row { bound, loss, term: value - loss, value, vacuous: value >= 1.0 };
         rows.push(row("learned posterior", learned.bound));
-        rows.push(row("learned, KL inverse", learned.bound_by_kl_inverse));
+        rows.push(row("learned (KL inverse)", learned.bound_by_kl_inverse));
     }
     rows
 }

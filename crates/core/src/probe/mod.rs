@@ -34,8 +34,8 @@ mod valley;
 pub use ascent::ascent;
 pub use average::{Average, AverageOptions};
 pub use bound::{
-    Assumption, Bound, BoundOptions, BoundedLoss, FiniteClass, LearnOptions, Learned, PacBayes, Prior, SamBound,
-    SamBounds, formulas,
+    Assumption, Bound, BoundOptions, BoundedLoss, Certificate, FiniteClass, LearnOptions, Learned, PacBayes, Prior,
+    SamBound, SamBounds, formulas,
 };
 pub use curvature::{Curvature, Product};
 pub use direction::{Drawn, Normalisation, PathPlane, Plane, filter_normalised, random_direction};

@@ -129,7 +129,7 @@ impl RandomDirections {
         }
         let (mean_rise, stderr) = mean_and_error(rises.iter().copied());
         // What is not finite has risen.
-        let above = rises.iter().filter(|rise| !(**rise <= SHARE * loss)).count();
+        let above = rises.iter().filter(|rise| rise.is_nan() || **rise > SHARE * loss).count();
         Ok(Rises {
             split: subject.examples,
             examples: subject.examples.len(subject.data),

@@ -39,7 +39,7 @@ mod tokens;
 pub use app::{App, Start};
 pub use command::{COMMANDS, Command, Spec};
 pub use curves::{Curves, Quantity};
-pub use engine::{Engine, Ground, Job, Line, Numbers, Side, Slow, Surface, What};
+pub use engine::{Engine, Ground, Job, Line, Numbers, Sharpness, SharpnessMeter, Side, Slow, Surface, What};
 pub use plots::Plot;
 pub use presets::PRESETS;
 pub use remote::Wish;

@@ -98,6 +98,12 @@ pub fn rescaling(first: &str, second: &str) -> String {
     )
 }
 
+/// A factor as people read it: what is below 1 as a division.
+pub fn factor(factor: f32) -> String {
+    let round = |value: f32| number(f64::from((100.0 * value).round() / 100.0)).trim_end_matches(".00").trim_end_matches(".0").to_owned();
+    if factor < 1.0 { format!("/ {}", round(1.0 / factor)) } else { format!("x {}", round(factor)) }
+}
+
 /// A number as people read it.
 pub fn number(value: f64) -> String {
     match value.abs() {

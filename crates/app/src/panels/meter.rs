@@ -178,7 +178,8 @@ fn rescale_ui(ui: &mut Ui, scene: &mut Scene<'_>, meter: &SharpnessMeter, names:
         ui.horizontal_wrapped(|ui| {
             ui.label(tokens::strong(name.clone()).color(scene.side_color(side)));
             for factor in FACTORS {
-                for (label, factor) in [(format!("x {factor}"), factor), (format!("/ {factor}"), 1.0 / factor)] {
+                for factor in [factor, 1.0 / factor] {
+                    let label = text::factor(factor);
                     let button = ui.button(RichText::new(&label).small());
                     let said = format!("Rescale {name} {label}");
                     button.widget_info(|| WidgetInfo::labeled(Role::Button, true, &said));
@@ -197,9 +198,9 @@ fn rescale_ui(ui: &mut Ui, scene: &mut Scene<'_>, meter: &SharpnessMeter, names:
     }
     let (old, new) = (&before.sides[rescaled.side], &after.sides[rescaled.side]);
     let line = format!(
-        "{} by {}: lambda 1 from {} to {}, adaptive sharpness from {} to {}, loss from {} to {}: not one prediction has changed.",
+        "{} {}: lambda 1 from {} to {}, adaptive sharpness from {} to {}, loss from {} to {}: not one prediction has changed.",
         names[rescaled.side],
-        text::number(rescaled.factor.into()),
+        text::factor(rescaled.factor),
         text::number(old.lambda_1),
         text::number(new.lambda_1),
         text::number(old.adaptive_sharpness),

@@ -65,6 +65,8 @@ pub enum Command {
     CloseRun(usize),
     /// Trains what the run folder of this number trained.
     TrainRun(usize),
+    /// Closes the measurement of this number.
+    CloseResult(usize),
     /// Looks back at a step; nothing for the present.
     Scrub(Option<u64>),
     /// Shows test points, or not.
@@ -223,6 +225,7 @@ pub const COMMANDS: &[Spec] = &[
     plain("choose-run", "Choose a run folder", None),
     with("close-run", "Close a run folder", "number from 0", &[]),
     with("train-run", "Train what a run folder trained", "number from 0", &[]),
+    with("close-result", "Close a measurement", "number from 0", &[]),
     plain("log-loss", "Losses: logarithm or plain", None),
     plain("present", "Back to the present", Some(Key::End)),
     with("scrub", "Look back at step", "step, or nothing for the present", &[""]),
@@ -236,8 +239,8 @@ pub const COMMANDS: &[Spec] = &[
     with(
         "show",
         "Show",
-        "settings, map, meter, runs, table or about",
-        &["settings", "map", "meter", "runs", "table", "about"],
+        "settings, map, meter, runs, results, table or about",
+        &["settings", "map", "meter", "runs", "results", "table", "about"],
     ),
     Spec {
         name: "palette",
@@ -336,6 +339,7 @@ impl Command {
             "choose-run" => Self::ChooseRun,
             "close-run" => Self::CloseRun(index(numbers(1)?[0])?),
             "train-run" => Self::TrainRun(index(numbers(1)?[0])?),
+            "close-result" => Self::CloseResult(index(numbers(1)?[0])?),
             "log-loss" => Self::ToggleLogLoss,
             "present" => Self::Scrub(None),
             "scrub" if argument.is_empty() => Self::Scrub(None),
@@ -378,7 +382,7 @@ mod tests {
                 "set" => "rho=0.1",
                 "reset" => "rho",
                 "open-run" => "folder",
-                "close-run" | "train-run" => "0",
+                "close-run" | "train-run" | "close-result" => "0",
                 "add-point" | "move-point" => "1,0.5,0",
                 "remove-point" => "1",
                 _ => spec.offered.first().copied().unwrap_or_default(),

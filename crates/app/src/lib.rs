@@ -28,6 +28,7 @@ mod panels;
 mod plots;
 mod presets;
 mod remote;
+mod results;
 mod runs;
 mod settings;
 mod share;
@@ -43,6 +44,7 @@ pub use engine::{Engine, Ground, Job, Line, Numbers, Sharpness, SharpnessMeter, 
 pub use plots::Plot;
 pub use presets::PRESETS;
 pub use remote::Wish;
+pub use results::{Kind, Measurement};
 pub use settings::{Change, SETTINGS, Setting};
 pub use share::{Link, parse as parse_link};
 pub use state::{Axis, Layer, PlaneKind, State};

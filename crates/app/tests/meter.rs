@@ -41,8 +41,7 @@ fn the_meter_reads_while_training_and_a_rescaled_network_bends_more_and_answers_
     frames_until(&mut harness, |app| app.engine().meter().is_some_and(|meter| meter.read().len() >= 3));
     train_until(&mut harness, 200);
     let before = reading(&mut harness);
-    let steps: Vec<u64> =
-        harness.state().engine().meter().unwrap().read().iter().map(|reading| reading.step).collect();
+    let steps: Vec<u64> = harness.state().engine().meter().unwrap().read().iter().map(|reading| reading.step).collect();
     assert!(steps.is_sorted() && steps.len() >= 3, "{steps:?}");
     for side in &before.sides {
         assert!(side.lambda_1 > 0.0 && side.sam_sharpness > 0.0 && side.adaptive_sharpness > 0.0, "{side:?}");

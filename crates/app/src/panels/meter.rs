@@ -118,7 +118,13 @@ fn plot_ui(ui: &mut Ui, scene: &Scene<'_>, meter: &SharpnessMeter, names: &[Stri
     for value in decades(low, high) {
         let y = place(first, value).y;
         painter.hline(plot.x_range(), y, Stroke::new(1.0, scene.colors.grid));
-        painter.text(pos2(plot.left() - 5.0, y), Align2::RIGHT_CENTER, text::number(value), font.clone(), scene.colors.quiet);
+        painter.text(
+            pos2(plot.left() - 5.0, y),
+            Align2::RIGHT_CENTER,
+            text::number(value),
+            font.clone(),
+            scene.colors.quiet,
+        );
     }
     for (step, align) in [(first, Align2::LEFT_BOTTOM), (last, Align2::RIGHT_BOTTOM)] {
         let at = pos2(place(step, low).x, rect.bottom());

@@ -62,7 +62,8 @@ impl Ground {
     /// Begins to look for the directions in which the losses of both sides bend most, at the newest weights on the host.
     pub(super) fn ask_sharpest(&mut self, frame: &mut Frame<'_>, begun: Begun) -> Result<()> {
         if !begun.present {
-            let error = Error::input("these directions are found at the present weights; the End key leads back to them.");
+            let error =
+                Error::input("these directions are found at the present weights; the End key leads back to them.");
             return self.without(begun, error);
         }
         let Some(snapshot) = frame.snapshot.filter(|snapshot| frame.playing || snapshot.step == begun.step) else {
@@ -114,8 +115,7 @@ impl Ground {
         for (side, state) in states.iter().enumerate() {
             self.frozen.write(gpu.queue(), 3 * side as u64, &state.weights, &state.running);
         }
-        let sides: Vec<Side> =
-            directions.into_iter().map(|directions| Side { directions, reach: half }).collect();
+        let sides: Vec<Side> = directions.into_iter().map(|directions| Side { directions, reach: half }).collect();
         self.measure_around(Begun { curvatures: Some(values), ..begun }, &sides)
     }
 

@@ -8,6 +8,7 @@ use lowland::model::{Model, Style};
 use lowland::probe::{Curvature, Examples, Product, Subject};
 use lowland::rng::{Rng, Stream};
 use lowland::train::LaneState;
+use lowland_reference::batch_norm::Statistics;
 use lowland_reference::conv::Conv;
 use lowland_reference::network::{Layer, Mode};
 use lowland_reference::pool::{AvgPool, MaxPool};
@@ -83,6 +84,12 @@ impl Case {
         self.model.parameters().iter().map(tensor).collect()
     }
 
+    fn statistics(&self, lane: usize) -> Vec<Statistics> {
+        let unpack =
+            |t: &lowland::model::Tensor| t.unpack(&self.states[lane].running).into_iter().map(f64::from).collect();
+        self.model.running().chunks(2).map(|t| Statistics { mean: unpack(&t[0]), variance: unpack(&t[1]) }).collect()
+    }
+
     fn subject<'a>(&'a self, gpu: &'a Gpu) -> Subject<'a> {
         Subject { gpu, model: &self.model, data: &self.data, examples: Examples::Train }
     }
@@ -92,8 +99,8 @@ impl Case {
         let floats = self.model.parameter_floats();
         let parameters = self.tensors(&self.states[lane].weights);
         let direction = self.tensors(&self.directions[lane * floats..(lane + 1) * floats]);
-        // Norms have tests of their own.
-        let mode = Mode::Inference(&[]);
+        let statistics = self.statistics(lane);
+        let mode = Mode::Inference(&statistics);
         let found = match product {
             Product::Hessian => self.network.hessian_vector(&parameters, &direction, &self.x, &self.labels, mode, 0.0),
             Product::GaussNewton => self.network.gauss_newton_vector(&parameters, &direction, &self.x, mode),
@@ -102,9 +109,10 @@ impl Case {
     }
 
     /// Checks the products of both lanes against the twins'.
-    fn check(&self, gpu: &Gpu, curvature: &Curvature, how: &str) {
+    fn check(&self, gpu: &Gpu, curvature: &Curvature, how: &str) -> Vec<Vec<f32>> {
         let floats = self.model.parameter_floats();
-        for product in [Product::Hessian, Product::GaussNewton, Product::Hessian] {
+        let products = [Product::Hessian, Product::GaussNewton, Product::Hessian];
+        let each = products.map(|product| {
             let found = pollster::block_on(curvature.product(gpu, product, &self.directions)).unwrap();
             for (lane, arena) in found.chunks(floats).enumerate() {
                 let wanted = self.twin(product, lane);
@@ -117,7 +125,10 @@ impl Case {
                 let padding = arena.iter().filter(|value| **value != 0.0).count();
                 assert!(padding <= wanted.len(), "{what}: padding is not zero");
             }
-        }
+            found
+        });
+        assert_eq!(each[0], each[2], "{} in {how}: products in between change it", self.name);
+        each.into()
     }
 }
 
@@ -136,6 +147,18 @@ fn cnn(activation: Activation) -> Case {
     // Without norm the engine's convolutions have a bias no more than with it.
     let network = Network::cnn(3, &[5, 8], CLASSES, twin(activation), false);
     Case::new(&format!("cnn {activation:?}"), model, network, IMAGES, 7)
+}
+
+/// Batch norm behind dense layers, whose running statistics are constants.
+fn normed(name: &str, activation: Activation) -> Case {
+    let style = Style { activation, norm: Some(Norm::Batch), dropout: 0.0 };
+    let (shape, sizes) = if name.starts_with("mlp") { (POINTS, [9, 6]) } else { (IMAGES, [5, 8]) };
+    let network = match name {
+        "mlp:9,6" => Network::mlp(2, &sizes, CLASSES, twin(activation), true),
+        _ => Network::cnn(3, &sizes, CLASSES, twin(activation), true),
+    };
+    let model = Model::parse(name, shape, CLASSES, style).unwrap();
+    Case::new(&format!("{name} {activation:?} with batch norm"), model, network, shape, 7)
 }
 
 /// All kinds of layers without norms: strides and a bias, overlapping pools of both kinds, two additions of one edge whose
@@ -199,7 +222,12 @@ fn products_of_whole_networks_are_those_of_their_twins() {
     for activation in [Activation::Relu, Activation::LeakyRelu, Activation::Gelu, Activation::Silu, Activation::Tanh] {
         cases.push(mlp(activation, 23));
     }
-    cases.extend([cnn(Activation::Relu), cnn(Activation::Tanh), list()]);
+    cases.extend([
+        cnn(Activation::Relu),
+        normed("cnn:5,8", Activation::Tanh),
+        normed("mlp:9,6", Activation::Gelu),
+        list(),
+    ]);
     for family in FAMILIES {
         let Some(gpu) = gpu(family) else { return };
         for case in cases.iter().filter(|case| family == Family::Register || !case.name.starts_with("mlp")) {
@@ -208,4 +236,97 @@ fn products_of_whole_networks_are_those_of_their_twins() {
             case.check(gpu, &curvature, "one batch");
         }
     }
+}
+
+#[test]
+fn batches_and_what_is_kept_of_them_do_not_matter() {
+    let Some(gpu) = any_gpu() else { return };
+    let case = mlp(Activation::Tanh, 23);
+    let mut found = Vec::new();
+    for keep in [true, false] {
+        // Four of 5 and one of 3.
+        let subject = case.subject(gpu);
+        let curvature = pollster::block_on(Curvature::in_batches(&subject, &states(&case), 5, keep)).unwrap();
+        assert_eq!(curvature.keeps(), keep);
+        let products = case.check(gpu, &curvature, "batches");
+        let (gradients, losses) = pollster::block_on(curvature.gradient(gpu)).unwrap();
+        for (lane, arena) in gradients.chunks(curvature.floats()).enumerate() {
+            let parameters = case.tensors(&case.states[lane].weights);
+            let twin = case.network.evaluate(&parameters, &case.x, &case.labels, Mode::Inference(&[]), 0.0);
+            assert!((losses[lane] / twin.loss - 1.0).abs() < 1e-5, "{} {}", losses[lane], twin.loss);
+            let own: Vec<u32> = case.tensors(arena).iter().flat_map(Tensor::to_f32).map(f32::to_bits).collect();
+            let wanted: Vec<f64> = twin.gradient.into_iter().flat_map(|tensor| tensor.data).collect();
+            let tolerance = Tolerance { absolute: 1e-5, relative: PRODUCT };
+            check(&format!("gradient, lane {lane}"), &own, &near(&wanted), tolerance);
+        }
+        found.push((products, gradients));
+    }
+    assert!(found[0] == found[1], "what is kept changes bits");
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+}
+
+#[test]
+fn the_matrices_are_symmetric_and_products_linear() {
+    let Some(gpu) = any_gpu() else { return };
+    let case = cnn(Activation::Relu);
+    let state = &case.states[0];
+    let curvature = pollster::block_on(Curvature::new(&case.subject(gpu), &[state])).unwrap();
+    let (u, v) = case.directions.split_at(curvature.floats());
+    let both: Vec<f32> = u.iter().zip(v).map(|(u, v)| 0.5 * u - 2.0 * v).collect();
+    for product in [Product::Hessian, Product::GaussNewton] {
+        let [hu, hv, hb] = [u, v, &both].map(|v| pollster::block_on(curvature.product(gpu, product, v)).unwrap());
+        let size = (dot(&hu, &hu) * dot(v, v)).sqrt();
+        let off = (dot(v, &hu) - dot(u, &hv)).abs() / size;
+        assert!(off < 1e-6, "{product:?} is not symmetric: {off}");
+        for ((hu, hv), hb) in hu.iter().zip(&hv).zip(&hb) {
+            let off = (0.5 * hu - 2.0 * hv - hb).abs();
+            assert!(f64::from(off) < 1e-5 * size, "{product:?} is not linear: {off}");
+        }
+        if product == Product::GaussNewton {
+            assert!(dot(u, &hu) > 0.0 && dot(v, &hv) > 0.0, "it is positive semidefinite");
+        }
+    }
+}
+
+#[test]
+fn weights_are_copied_on_the_device() {
+    let Some(gpu) = any_gpu() else { return };
+    let case = normed("mlp:9,6", Activation::Tanh);
+    let from = pollster::block_on(Curvature::new(&case.subject(gpu), &states(&case))).unwrap();
+    let live = Curvature::of_slots(gpu, &case.model, &case.data, Examples::Train, 2);
+    let live = pollster::block_on(live).unwrap();
+    let want = case.check(gpu, &from, "its own place");
+    // First the wrong way round: what is kept of those weights must not outlive them.
+    for lanes in [[1, 0], [0, 1]] {
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        lanes.into_iter().enumerate().for_each(|(to, lane)| live.copy_weights(&mut encoder, to, &from.slot(lane)));
+        gpu.queue().submit([encoder.finish()]);
+        let found = pollster::block_on(live.product(gpu, Product::Hessian, &case.directions)).unwrap();
+        assert_eq!(found == want[0], lanes == [0, 1]);
+    }
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused() {
+    let Some(gpu) = any_gpu() else { return };
+    let (case, other) = (mlp(Activation::Relu, 8), cnn(Activation::Relu));
+    let new = |subject: &Subject<'_>, states: &[&LaneState]| {
+        pollster::block_on(Curvature::new(subject, states)).map(drop).unwrap_err()
+    };
+    let subject = case.subject(gpu);
+    for (states, says) in [
+        (vec![], "from 1 to 256"),
+        (vec![&case.states[0]; 257], "257 sets of weights"),
+        (vec![&other.states[0]], "not those of mlp:9,6"),
+    ] {
+        let error = new(&subject, &states);
+        assert!(error.is_input() && error.to_string().contains(says), "{error}");
+    }
+    let error = new(&Subject { examples: Examples::Val, ..subject }, &[&case.states[0]]);
+    assert!(error.is_input() && error.to_string().contains("validation"), "{error}");
+    let (one, two) = (Curvature::bytes(&subject, 1).unwrap(), Curvature::bytes(&subject, 2).unwrap());
+    assert!(one < two && two < 2 * one, "{one} {two}");
 }

@@ -26,6 +26,14 @@ fn images() -> Value {
     })
 }
 
+/// A network whose first layer is dense and has many inputs: its outputs are computed once for all points.
+fn dense() -> Value {
+    json!({
+        "data": "fashion-sample", "train_limit": 610, "test_limit": 290, "model": "mlp:40,12", "activation": "gelu",
+        "batch": 31, "steps": 6, "lr": 0.05, "lane": ["sgd: optimizer=sgd", "sam: optimizer=sam rho=0.1"],
+    })
+}
+
 fn trained(gpu: &Gpu, job: &Job) -> (Trainer, Story) {
     let mut trainer = job.trainer(gpu, job.setup.clone(), None);
     let story = follow(gpu, &mut trainer, LONG);
@@ -140,7 +148,7 @@ fn values(gpu: &Gpu, sweep: &mut Sweep) -> Vec<[f32; 2]> {
 #[test]
 fn a_sweep_measures_what_an_evaluation_measures() {
     let Some(gpu) = any_gpu() else { return };
-    for settings in [points(), images()] {
+    for settings in [points(), images(), dense()] {
         let job = Job::new(&settings);
         let (trainer, story) = trained(gpu, &job);
         let (sgd, sam) = (trainer.slot(0), trainer.slot(1));

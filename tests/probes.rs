@@ -1,11 +1,15 @@
 //! Probes against values recorded from PyTorch in float64, against evaluation, and against what theory says of them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+use lowland::bench::SurfaceBench;
 use lowland::config::Activation;
-use lowland::data::Dataset;
+use lowland::data::{Dataset, Shape};
 use lowland::gpu::{Family, Gpu};
-use lowland::model::{Model, Style};
-use lowland::probe::{Examples, Interpolation, SharpnessOptions, Statistics, Subject, Surface, SurfaceOptions};
+use lowland::model::{BatchNorm, Dense, Flatten, Model, Style};
+use lowland::probe::{
+    Axes, Curve, Examples, Interpolation, Normalisation, SharpnessOptions, Side, Statistics, Subject, Surface,
+    SurfaceOptions, ValleyDirection, ValleyOptions,
+};
 use lowland::train::{Evaluator, LaneState};
 use lowland_tests::fixture::Fixture;
 use lowland_tests::{FAMILIES, any_gpu, gpu};
@@ -142,7 +146,14 @@ fn random(gpu: &Gpu, model: &Model, data: &Dataset, state: &LaneState, grid: usi
 #[test]
 fn middle_and_ends_are_what_an_evaluation_measures() {
     let Some(gpu) = any_gpu() else { return };
-    let (model, data, state) = given("cnn:6,8");
+    // The first layer of the second one is dense: its outputs are sums of outputs.
+    for name in ["cnn:6,8", "mlp:12,9"] {
+        middle_and_ends(gpu, name);
+    }
+}
+
+fn middle_and_ends(gpu: &Gpu, name: &str) {
+    let (model, data, state) = given(name);
     let other = LaneState { weights: state.weights.iter().map(|w| 0.5 * w).collect(), ..state.clone() };
     let evaluate = |state: &LaneState| {
         let evaluator = pollster::block_on(Evaluator::new(gpu, &model, &data, state)).unwrap();
@@ -155,8 +166,87 @@ fn middle_and_ends_are_what_an_evaluation_measures() {
     assert!(surface.loss.iter().flatten().any(|loss| *loss != here.loss));
 
     let line = Interpolation { from: 0.0, to: 1.0, points: 4, statistics: Statistics::Interpolate };
-    let line = pollster::block_on(line.measure(&subject(gpu, &model, &data), &state, &other, &mut silent)).unwrap();
-    assert_eq!((line.rows[0].loss, line.rows[3].loss), (here.loss, there.loss));
+    for path in [Curve::Straight, Curve::Curved] {
+        let subject = subject(gpu, &model, &data);
+        let measured = pollster::block_on(line.along(path, &subject, [&state, &other], &mut silent)).unwrap();
+        assert_eq!((measured.rows[0].loss, measured.rows[3].loss), (here.loss, there.loss));
+        let barrier = measured.barrier.unwrap();
+        let chord = |alpha: f64| (1.0 - alpha) * f64::from(here.loss) + alpha * f64::from(there.loss);
+        let above = |i: usize| f64::from(measured.rows[i].loss) - chord(measured.rows[i].alpha);
+        assert_eq!(barrier.loss.unwrap(), above(1).max(above(2)).max(0.0));
+    }
+}
+
+/// A network that begins with a layer that only moves values about, and has a norm behind its first dense layer.
+fn odd_network(inputs: Shape, wide: usize) -> Model {
+    let dense = |outputs, activation| Dense { outputs, activation, gain: 1.0 };
+    Model::new("odd", inputs, 3)
+        .with("flatten", Flatten)
+        .and_then(|model| model.with("first", dense(wide, None)))
+        .and_then(|model| model.with("norm", BatchNorm { activation: Some(Activation::Tanh) }))
+        .and_then(|model| model.with("second", dense(7, Some(Activation::Gelu))))
+        .and_then(|model| model.with("head", dense(3, None)))
+        .unwrap()
+}
+
+#[test]
+fn a_surface_by_the_linearity_of_the_first_layer_is_the_same_surface() {
+    for family in FAMILIES {
+        let Some(gpu) = gpu(family) else { return };
+        let inputs = Shape { channels: 2, height: 4, width: 5 };
+        let parse = |name: &str, activation| Model::parse(name, inputs, 3, style(activation)).unwrap();
+        let cases = [
+            (parse("mlp:20,9", Activation::Relu), 260, true),
+            (parse("mlp:18", Activation::Gelu), 40, true),
+            (odd_network(inputs, 13), 60, true),
+            (parse("cnn:5,6", Activation::Relu), 20, false),
+        ];
+        for (model, examples, linear) in &cases {
+            let time =
+                pollster::block_on(SurfaceBench { examples: *examples, grid: 3, repeat: 1 }.run(gpu, model, || None));
+            let time = time.unwrap();
+            let what = format!("{} on {family:?}: {time:?}", model.name());
+            assert_eq!(time.linear, *linear, "{what}");
+            assert!(time.difference <= if *linear { 2e-6 } else { 0.0 }, "{what}");
+        }
+    }
+}
+
+#[test]
+fn outputs_that_have_no_room_at_once_are_computed_in_turn() {
+    let Some(gpu) = any_gpu() else { return };
+    // 12288 outputs of 250 examples under three sources take 37 MB; there is room for one such batch.
+    let inputs = Shape { channels: 16, height: 1, width: 1 };
+    let model = Model::parse("mlp:12288", inputs, 2, style(Activation::Relu)).unwrap();
+    let time =
+        pollster::block_on(SurfaceBench { examples: 251, grid: 3, repeat: 1 }.run(gpu, &model, || None)).unwrap();
+    assert!(time.linear && time.difference <= 2e-6, "{time:?}");
+}
+
+#[test]
+fn a_valley_is_what_a_line_measures() {
+    let Some(gpu) = any_gpu() else { return };
+    let (model, data, state) = given("mlp:12,9");
+    let other = LaneState { weights: state.weights.iter().map(|w| 0.5 * w).collect(), ..state.clone() };
+    let subject = subject(gpu, &model, &data);
+    let options = ValleyOptions { reach: 2.0, zeta: 0.5, points: 9, statistics: Statistics::Recompute };
+    let measure = |direction: ValleyDirection<'_>| {
+        pollster::block_on(options.measure(&subject, &state, direction, &mut |_, _| ()))
+    };
+    let to = measure(ValleyDirection::To(&other)).unwrap();
+    let line = Interpolation { from: -2.0, to: 2.0, points: 9, statistics: Statistics::Recompute };
+    let line = pollster::block_on(line.measure(&subject, &state, &other, &mut silent)).unwrap();
+    assert!(
+        to.rows.iter().zip(&line.rows).all(|(a, b)| (a.alpha, a.loss, a.test_loss) == (b.alpha, b.loss, b.test_loss))
+    );
+    let long: f64 = state.weights.iter().map(|w| f64::from(0.5 * w).powi(2)).sum::<f64>().sqrt();
+    near("its direction", to.direction_norm, long, 1e-6);
+    let flat = if to.rows[8].loss <= to.rows[0].loss { Side::Forward } else { Side::Backward };
+    assert_eq!(to.asymmetry.flat, flat);
+
+    let random = measure(ValleyDirection::Positive { seed: 1 }).unwrap();
+    assert_eq!((random.rows[4].loss, random.rows[4].distance), (to.rows[4].loss, 0.0));
+    assert!(measure(ValleyDirection::To(&state)).unwrap_err().is_input());
 }
 
 #[test]
@@ -179,7 +269,21 @@ fn a_filter_normalised_surface_does_not_see_a_rescaled_network() {
     for (one, other) in losses {
         near("a rescaled network", (*other).into(), (*one).into(), 1e-5);
     }
-    // Sharpness does see it.
+    // So is one of layers' lengths; a direction that is not fitted to the weights does see it.
+    for (normalisation, sees) in [(Normalisation::Layer, false), (Normalisation::None, true)] {
+        let range = if sees { 3.0 } else { 0.8 };
+        let options = SurfaceOptions { grid: 3, range, statistics: Statistics::Interpolate };
+        let [one, other] = [&state, &scaled].map(|state| {
+            let axes = Axes::random(&model, state, normalisation, 3);
+            let subject = subject(gpu, &model, &data);
+            pollster::block_on(options.along(&subject, state, &axes, &mut silent)).unwrap()
+        });
+        let pairs = one.loss.iter().flatten().zip(other.loss.iter().flatten());
+        let most = pairs.map(|(one, other)| (other / one - 1.0).abs()).fold(0.0, f32::max);
+        assert!(if sees { most > 0.05 } else { most < 1e-5 }, "{normalisation:?}: losses differ by {most}");
+        assert_eq!(one.unit, if sees { "weights" } else { "layer" });
+    }
+    // Sharpness does see it, too.
     let options = SharpnessOptions::default();
     let [one, other] = [&state, &scaled].map(|state| {
         let subject = subject(gpu, &model, &data);

@@ -24,6 +24,7 @@ fn every_test_of_the_list_closes_by_checking_what_it_launched() {
         include_str!("conv.rs"),
         include_str!("norm_and_pool.rs"),
         include_str!("norm_tangent.rs"),
+        include_str!("tangent.rs"),
         include_str!("layers.rs"),
         include_str!("lanczos.rs"),
         include_str!("loss.rs"),

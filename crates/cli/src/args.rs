@@ -209,8 +209,37 @@ pub enum BenchKind {
     #[command(after_help = "Example: lowland bench kernels --json")]
     Kernels(BenchKernels),
     /// A loss surface, against as many evaluations
-    #[command(after_help = "Example: lowland bench surface --model mlp:256,128 --input 1x28x28 --examples 512 --grid 25")]
+    #[command(
+        after_help = "Example: lowland bench surface --model mlp:256,128 --input 1x28x28 --examples 512 --grid 25"
+    )]
     Surface(BenchSurface),
+    /// Products with the Hessian and the Gauss-Newton matrix, against gradients of the same batch
+    #[command(after_help = "Example: lowland bench curvature --model mlp:256,128 --input 1x28x28 --batch 512")]
+    Curvature(BenchCurvature),
+}
+
+#[derive(Debug, Args)]
+pub struct BenchCurvature {
+    /// Network
+    #[arg(long, default_value = "mlp:256,128")]
+    pub model: String,
+    /// Channels, height and width of an example
+    #[arg(long, default_value = "1x28x28", value_name = "CxHxW")]
+    pub input: String,
+    /// Classes
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub classes: usize,
+    /// Examples
+    #[arg(long, default_value_t = 512, value_name = "N")]
+    pub batch: usize,
+    /// Lanes at once
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub lanes: usize,
+    /// Rounds, whose medians are told
+    #[arg(long, default_value_t = 11, value_name = "N")]
+    pub rounds: usize,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 #[derive(Debug, Args)]

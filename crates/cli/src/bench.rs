@@ -1,10 +1,12 @@
 //! `lowland bench`.
 
-use crate::args::{BenchArgs, BenchKind, BenchStep, BenchSurface};
+use crate::args::{BenchArgs, BenchCurvature, BenchKind, BenchStep, BenchSurface};
 use crate::print::{out, say};
 use anyhow::Result;
 use lowland::Error;
-use lowland::bench::{KernelTime, Peaks, StepBench, StepTime, Steps, SurfaceBench, time_kernels};
+use lowland::bench::{
+    CurvatureBench, CurvatureTime, KernelTime, Peaks, StepBench, StepTime, Steps, SurfaceBench, time_kernels,
+};
 use lowland::config::Config;
 use lowland::data::Shape;
 use lowland::gpu::Gpu;
@@ -18,6 +20,7 @@ pub fn bench(args: BenchArgs, process_start: Instant) -> Result<ExitCode> {
     match args.kind {
         BenchKind::Step(args) => step(&args, process_start),
         BenchKind::Surface(args) => surface(&args),
+        BenchKind::Curvature(args) => curvature(&args),
         BenchKind::Kernels(args) => {
             let gpu = args.common.gpu()?;
             let peaks = pollster::block_on(Peaks::measure(&gpu))?;
@@ -94,6 +97,40 @@ fn step(args: &BenchStep, process_start: Instant) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn curvature(args: &BenchCurvature) -> Result<ExitCode> {
+    let BenchCurvature { model: name, input, classes, batch, lanes, rounds, common } = args;
+    let model = parse(name, input, *classes)?;
+    let bench = CurvatureBench { batch: *batch, lanes: *lanes, rounds: *rounds };
+    bench.check()?;
+    let gpu = common.gpu()?;
+    let t = pollster::block_on(bench.run(&gpu, &model))?;
+    if common.json {
+        let CurvatureTime { gpu_bytes, .. } = t;
+        let row = json!({
+            "model": name, "input": input, "batch": batch, "lanes": lanes,
+            "gradient_ms": short(t.gradient_ms), "hessian_ms": short(t.hessian_ms),
+            "hessian_kept_ms": short(t.hessian_kept_ms), "gauss_newton_kept_ms": short(t.gauss_newton_kept_ms),
+            "hessian_ratio": short(t.hessian_ratio), "hessian_kept_ratio": short(t.hessian_kept_ratio),
+            "gauss_newton_kept_ratio": short(t.gauss_newton_kept_ratio),
+            "gpu_bytes": gpu_bytes, "adapter": gpu.info().name,
+        });
+        out(&format!("{row:#}"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut text = format!("{}\n\n{name}, {batch} examples of {input}; lanes: {lanes}\n", gpu.info().name);
+    let _ = writeln!(text, "{:46} {:>9} {:>10}", "", "ms", "gradients");
+    for (what, ms, ratio) in [
+        ("gradient", t.gradient_ms, 1.0),
+        ("H v", t.hessian_ms, t.hessian_ratio),
+        ("H v, values and gradients kept", t.hessian_kept_ms, t.hessian_kept_ratio),
+        ("Gauss-Newton product, the same kept", t.gauss_newton_kept_ms, t.gauss_newton_kept_ratio),
+    ] {
+        let _ = writeln!(text, "{what:46} {ms:9.2} {ratio:10.2}");
+    }
+    out(text.trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn surface(args: &BenchSurface) -> Result<ExitCode> {
     let model = parse(&args.model, &args.input, args.classes)?;
     if !(1..=100).contains(&args.repeat) {
@@ -101,13 +138,15 @@ fn surface(args: &BenchSurface) -> Result<ExitCode> {
     }
     let gpu = args.common.gpu()?;
     let bench = SurfaceBench { examples: args.examples, grid: args.grid, repeat: args.repeat };
-    let time = pollster::block_on(bench.run(&gpu, &model))?;
+    let time = pollster::block_on(bench.run(&gpu, &model, cpu_time))?;
+    let cpu = |way: usize| time.cpu.map(|cpu| short(1e3 * cpu[way]));
     let [ratio, plain_ratio] = [time.evaluations, time.plain].map(|seconds| seconds / time.surface);
     let text = if args.common.json {
         let document = json!({
             "model": args.model, "input": args.input, "examples": args.examples, "grid": args.grid, "points": time.points,
             "surface_ms": short(1e3 * time.surface), "plain_ms": short(1e3 * time.plain),
-            "evaluations_ms": short(1e3 * time.evaluations), "ratio": short(ratio), "plain_ratio": short(plain_ratio),
+            "evaluations_ms": short(1e3 * time.evaluations), "surface_cpu_ms": cpu(0), "plain_cpu_ms": cpu(1),
+            "evaluations_cpu_ms": cpu(2), "ratio": short(ratio), "plain_ratio": short(plain_ratio),
             "difference": short(time.difference), "linear": time.linear, "adapter": gpu.info().name,
         });
         format!("{document:#}")

@@ -57,6 +57,7 @@ fn flags() {
         (&["train", "--log-every", "0"], &["log-every"]),
         (&["train", "--eval-every", "0"], &["eval-every"]),
         (&["train", "--checkpoint-every", "0"], &["checkpoint-every"]),
+        (&["train", "--keep-every", "0"], &["keep-every"]),
         (&["train", "--label-noise", "1.5"], &["label-noise", "1.5"]),
         (&["train", "--label-noise", "nan"], &["label-noise", "nan"]),
         (&["train", "--label-smoothing", "1"], &["label-smoothing"]),

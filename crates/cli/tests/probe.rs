@@ -85,7 +85,7 @@ fn surfaces_have_their_grid_and_their_pictures() {
         assert_eq!(x, [-1.0, 0.0, 1.0]);
     }
     let names: Vec<String> = files(&dir.join("s")).into_keys().collect();
-    let kinds = ["-3d.png", "-3d.svg", ".csv", ".json", ".svg"];
+    let kinds = ["-3d.png", "-3d.svg", "-heat.svg", ".csv", ".json", ".svg"];
     let stem = |file: &str, kind: &str| format!("surface-{file}{kind}");
     let expected: Vec<String> =
         ["final-sam-0", "final-sgd-0"].iter().flat_map(|file| kinds.map(|kind| stem(file, kind))).collect();
@@ -193,6 +193,6 @@ fn bad_input() {
     broken.write(&dir.join("broken.safetensors"));
     let text = ok(dir, &["probe", "surface", "broken.safetensors", "--grid", "3", "--pixels", "100", "--out", "b"]);
     assert!(text.contains("not finite at 9"), "{text}");
-    assert!(std::fs::read_to_string(dir.join("b/surface.svg")).unwrap().contains("not finite</text>"));
+    assert!(std::fs::read_to_string(dir.join("b/surface.svg")).unwrap().contains("9 of 9"));
     assert!(document(&std::fs::read_to_string(dir.join("b/surface.json")).unwrap())["loss"][0][0].is_null());
 }

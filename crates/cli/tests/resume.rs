@@ -69,7 +69,8 @@ fn a_run_with_batch_norm_survives_kills() {
     let data = ["--data", "fashion-sample", "--train-limit", "96", "--test-limit", "64", "--batch", "16"];
     let run = ["train", "--optimizer", "sam", "--model", "cnn:4,8", "--steps", "60", "--checkpoint-every", "4"];
     killed_run_is_the_same(
-        &[&run[..], &data, &["--eval-every", "9", "--schedule", "cosine", "--warmup", "5"]].concat(),
+        &[&run[..], &data, &["--eval-every", "9", "--keep-every", "6", "--schedule", "cosine", "--warmup", "5"]]
+            .concat(),
         4,
     );
 }

@@ -110,7 +110,7 @@ impl Contour<'_> {
             i if i == places.len() => places[places.len() - 1],
             i => f64::midpoint(places[i - 1], places[i]),
         };
-        let mut svg = String::new();
+        let mut svg = String::from("<g shape-rendering=\"crispEdges\">");
         for (i, loss) in self.losses.iter().enumerate().filter(|(_, loss)| loss.is_finite()) {
             let (column, row) = (i % self.x.len(), i / self.x.len());
             let (x0, y0) = frame.place(edge(self.x, column), edge(self.y, row + 1));
@@ -120,11 +120,11 @@ impl Contour<'_> {
             let _ = write!(
                 svg,
                 "<rect x=\"{x0:.2}\" y=\"{y0:.2}\" width=\"{:.2}\" height=\"{:.2}\" fill=\"{fill}\"/>",
-                x1 - x0 + 0.25,
-                y1 - y0 + 0.25
+                x1 - x0 + 0.5,
+                y1 - y0 + 0.5
             );
         }
-        svg
+        svg + "</g>"
     }
 
     /// Filled bands with isolines.

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::charts::{self, Figure};
 use crate::compare::{Comparison, one_decimal};
-use crate::curvature::Curvature;
 use crate::draw::corners;
 use crate::error::Result;
+use crate::evolution::Evolution;
 use crate::landscape::Landscape;
 use crate::lanes::{Marker, Style, display_name, styles};
 use crate::markup::{escape, plus_minus};
@@ -26,17 +26,17 @@ const NOT_SETTINGS: [&str; 4] = ["command", "lanes", "lane", "version"];
 pub fn page(
     run: &Run,
     summary: &Summary,
-    curvature: Option<&Curvature>,
+    evolution: Option<&Evolution>,
     landscape: Option<&Landscape>,
 ) -> Result<String> {
     let styles = styles(&run.lanes);
-    let mut figures = charts::figures(run, &styles)?;
-    figures.extend(curvature.map(|c| c.figures(&run.lanes, &styles)).transpose()?.unwrap_or_default());
+    let figures = charts::figures(run, &styles)?;
     let mut body = header(run, summary);
     push(&mut body, &[&notices(&summary.notices), &results(summary, &styles)]);
     push(&mut body, &[&comparison_table(&summary.comparisons), &figure_section(summary, &styles, &figures)]);
+    let evolution = evolution.map(|evolution| evolution.section(&run.lanes, &styles, swatch));
     let landscape = landscape.map(|landscape| landscape.section(&run.lanes, &styles, swatch));
-    push(&mut body, &[&landscape.unwrap_or_default(), &settings(run)]);
+    push(&mut body, &[&evolution.unwrap_or_default(), &landscape.unwrap_or_default(), &settings(run)]);
     Ok(document(&summary.headline, &body))
 }
 

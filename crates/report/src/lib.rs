@@ -1,7 +1,7 @@
 //! A run folder becomes one self-contained HTML page, and the table that the program prints.
 //!
 //! The crate reads files and nothing else: `config.json`, `metrics.csv`, `eval.csv` and, where there are some, `notes.json`
-//! and the folder `landscape`.
+//! `spectrum.csv` with `density.csv`, and the folder `landscape`.
 //! The walk of the data is `read` (files to rows) to `summary` (rows to estimates and sentences) to `text` (a table
 //! for the terminal) and `html` (the page, with the pictures of `charts`). A sweep (`sweep.json` and several run folders)
 //! has the same walk in `sweep`; `scatter` sets SGD against SAM over the runs of a folder.
@@ -23,9 +23,9 @@ mod charts;
 mod compare;
 mod contour;
 mod csv;
-mod curvature;
 mod draw;
 mod error;
+mod evolution;
 mod figure;
 mod html;
 mod interpolation;
@@ -67,10 +67,10 @@ pub use scatter::{Pair, RunsSummary, summarize_runs};
 pub use spectrum::{SpectrumLine, spectrum_svg};
 pub use stats::Estimate;
 pub use summary::{BestValidation, Diverged, LaneSummary, Summary};
-pub use valley::{ValleySide, valley_svg};
 pub use sweep::{
     CellSummary, Metric, SeedResult, SweepAxis, SweepFiles, SweepSummary, Trouble, summarize_sweep, write_sweep,
 };
+pub use valley::{ValleySide, valley_svg};
 
 /// What a folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,22 +113,16 @@ pub fn render(dir: &Path) -> Result<String> {
         summary.notices.push(format!("The landscape was left out: {damage}."));
         None
     });
-    let curvature = curvature::read(dir).unwrap_or_else(|damage| {
-        summary.notices.push(format!("The curvature was left out: {damage}."));
+    let evolution = evolution::read(dir).unwrap_or_else(|damage| {
+        summary.notices.push(format!("The curvature over the run was left out: {damage}."));
         None
     });
-    html::page(&run, &summary, curvature.as_ref(), landscape.as_ref())
+    html::page(&run, &summary, evolution.as_ref(), landscape.as_ref())
 }
 
 /// Writes `report.html` into the run folder, by a temporary file and one rename, and returns its path.
-/// A run that recorded its curvature gets `spectrum.svg` beside it: how the density of eigenvalues evolved.
 pub fn write_report(dir: &Path) -> Result<PathBuf> {
-    let page = render(dir)?;
-    let evolution = curvature::read(dir).ok().flatten();
-    if let Some(svg) = evolution.and_then(|c| c.evolution(&read::Run::read(dir).ok()?.lanes)) {
-        write_whole(dir, "spectrum.svg", &svg)?;
-    }
-    write_whole(dir, "report.html", &page)
+    write_whole(dir, "report.html", &render(dir)?)
 }
 
 /// Writes a file of `dir` by a temporary file and one rename.

@@ -161,7 +161,8 @@ pub fn section(
         );
     }
     if curved {
-        let some = text.curvature_examples.map_or_else(String::new, |n| format!(" on {} of these examples", thousands(n)));
+        let some =
+            text.curvature_examples.map_or_else(String::new, |n| format!(" on {} of these examples", thousands(n)));
         let _ = write!(
             html,
             "λ<sub>1</sub>, λ<sub>5</sub>, trace: of the exact Hessian of that loss{some}, the largest and the fifth largest \

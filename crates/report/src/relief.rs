@@ -36,8 +36,7 @@ pub fn relief_svg(png: &[u8], labels: &ReliefLabels<'_>) -> String {
 
 /// The same with what `legend` says, and a path over the surface, in the picture's pixels.
 pub fn relief_with(png: &[u8], labels: &ReliefLabels<'_>, legend: &Legend<'_>, path: &[[f64; 2]]) -> String {
-    let mut title =
-        format!("<text class=\"t\" x=\"40\" y=\"52\" font-weight=\"600\">{}</text>", escape(labels.title));
+    let mut title = format!("<text class=\"t\" x=\"40\" y=\"52\" font-weight=\"600\">{}</text>", escape(labels.title));
     if !legend.note.is_empty() {
         let _ = write!(title, "<text x=\"40\" y=\"88\">{}</text>", escape(legend.note));
     }
@@ -49,7 +48,9 @@ pub fn relief_with(png: &[u8], labels: &ReliefLabels<'_>, legend: &Legend<'_>, p
             .map(|(i, [x, y])| format!("{}{x:.1} {y:.1}", if i == 0 { "M" } else { "L" }))
             .collect();
         let line = |colour: &str, width: f64| {
-            format!("<path style=\"stroke:{colour};stroke-width:{width}\" fill=\"none\" stroke-linejoin=\"round\" d=\"{d}\"/>")
+            format!(
+                "<path style=\"stroke:{colour};stroke-width:{width}\" fill=\"none\" stroke-linejoin=\"round\" d=\"{d}\"/>"
+            )
         };
         let end = svg.rfind("</svg>").unwrap_or(svg.len());
         svg.insert_str(end, &(line("#111", 6.0) + &line("#fff", 3.0)));
@@ -64,13 +65,7 @@ pub(crate) fn plate([light, dark]: [&[u8]; 2], labels: &ReliefLabels<'_>) -> Str
 }
 
 /// `pictures` with their classes, from `top` on.
-fn draw(
-    pictures: &[(&str, &[u8])],
-    labels: &ReliefLabels<'_>,
-    top: f64,
-    around: &str,
-    quantity: &str,
-) -> String {
+fn draw(pictures: &[(&str, &[u8])], labels: &ReliefLabels<'_>, top: f64, around: &str, quantity: &str) -> String {
     let (width, height) = labels.size;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"lr\" viewBox=\"0 {top} {width} {}\" width=\"{:.0}\" \

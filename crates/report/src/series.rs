@@ -42,8 +42,7 @@ impl Axis {
 }
 
 impl Point {
-    /// The mean of `values` at `x`, with its interval.
-    pub fn of(x: f64, values: &[f64]) -> Self {
+    fn of(x: f64, values: &[f64]) -> Self {
         match Estimate::of(values.iter().copied()) {
             None => Self { x, mean: f64::NAN, low: f64::NAN, high: f64::NAN },
             Some(estimate) => Self {

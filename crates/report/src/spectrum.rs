@@ -61,7 +61,7 @@ pub fn spectrum_svg(title: &str, grid: &[f64], lines: &[SpectrumLine<'_>], floor
         let points: Vec<(f64, f64)> = grid.iter().zip(line.density).map(|(x, d)| (*x, d.log10())).collect();
         let runs = points.split(|(_, d)| !d.is_finite() || *d < y.0).filter(|run| run.len() > 1);
         let d: String = runs.map(|run| frame.path(run)).collect();
-        let text = format!("{}: \u{3bb}\u{2081} = {}", line.name, short(line.lambda_1));
+        let text = format!("{}: \u{3bb}\u{2081} = {}", line.name, told(line.lambda_1));
         let _ = write!(
             svg,
             "<path class=\"{class}\" d=\"{d}\"/><path class=\"{class}\" d=\"M{at} 44h30\"/>\
@@ -71,12 +71,16 @@ pub fn spectrum_svg(title: &str, grid: &[f64], lines: &[SpectrumLine<'_>], floor
         );
         at += 320.0;
     }
-    let ends: Vec<String> = lines.iter().map(|line| format!("{} up to {}", line.name, short(line.lambda_1))).collect();
+    let ends: Vec<String> = lines.iter().map(|line| format!("{} up to {}", line.name, told(line.lambda_1))).collect();
     frame.svg(&format!("Density of eigenvalues, {title}: {}", ends.join(", ")), &svg)
 }
 
+fn told(value: f64) -> String {
+    if value.is_finite() { short(value) } else { "not finite".to_owned() }
+}
+
 /// A power of ten as it is written.
-pub fn superscript(power: i64) -> String {
+fn superscript(power: i64) -> String {
     const DIGITS: [char; 10] = [
         '\u{2070}', '\u{b9}', '\u{b2}', '\u{b3}', '\u{2074}', '\u{2075}', '\u{2076}', '\u{2077}', '\u{2078}',
         '\u{2079}',

@@ -381,6 +381,46 @@ fn a_flat_landscape_is_named_and_a_damaged_one_left_out() {
     assert!(!render(dir.path()).unwrap().contains("andscape was left out"));
 }
 
+/// Curvature of two lanes at three steps.
+fn curvature(dir: &Path) {
+    let mut spectrum =
+        "optimizer,seed,step,epoch,examples,loss,grad_norm,lambda_1,lambda_5,lambda_min,trace,trace_stderr,edge,\
+                        sam_edge\n"
+            .to_owned();
+    let mut density = "optimizer,seed,step,eigenvalue,density\n".to_owned();
+    for step in [0, 50, 100] {
+        for seed in 0..2 {
+            let sharp = 1.0 + 0.2 * f64::from(step) + f64::from(seed);
+            spectrum += &format!("sgd,{seed},{step},0,200,0.5,1,{sharp},1,-0.1,20,2,40,\n");
+            spectrum += &format!("sam,{seed},{step},0,200,0.5,1,{},1,-0.1,20,2,40,12.36\n", 0.2 * sharp);
+            for i in 0..11 {
+                let at = sharp * f64::from(i) / 10.0;
+                density += &format!("sgd,{seed},{step},{at},{}\n", (-at).exp());
+                density += &format!("sam,{seed},{step},{},{}\n", 0.2 * at, (-at).exp());
+            }
+        }
+    }
+    std::fs::write(dir.join("spectrum.csv"), spectrum).unwrap();
+    std::fs::write(dir.join("density.csv"), density).unwrap();
+}
+
+#[test]
+fn the_curvature_over_the_run_is_a_section_of_the_page() {
+    let dir = folder(|dir| {
+        realistic(dir);
+        curvature(dir);
+    });
+    let page = render(dir.path()).unwrap();
+    let start = page.find("<h2>Curvature over the run</h2>").unwrap();
+    let section = &page[start..start + page[start..].find("</section>").unwrap()];
+    for words in ["200 training examples", "mean over seeds", ">edge of SAM<", ">step 50<", ">step 100<", ">21<"] {
+        assert!(section.contains(words), "no '{words}'");
+    }
+    assert!(!section.contains("NaN") && !section.contains("inf"));
+    std::fs::write(dir.path().join("density.csv"), "optimizer,seed\n").unwrap();
+    assert!(render(dir.path()).unwrap().contains("The curvature over the run was left out"));
+}
+
 /// Leaves a page to look at: `LOWLAND_REPORT_SAMPLE=DIR cargo test -p lowland-report sample`.
 #[test]
 fn sample_page_on_request() {
@@ -388,59 +428,6 @@ fn sample_page_on_request() {
     let dir = Path::new(&dir);
     std::fs::create_dir_all(dir).unwrap();
     realistic(dir);
+    curvature(dir);
     println!("{}\n{}", write_report(dir).unwrap().display(), summarize(dir).unwrap().to_text());
-}
-
-/// Tables of `--spectrum-every` beside the run of [`known`].
-fn spectra(dir: &std::path::Path) {
-    use std::fmt::Write as _;
-    let mut rows = String::from(
-        "optimizer,seed,step,epoch,examples,loss,grad_norm,lambda_1,lambda_5,lambda_min,trace,trace_stderr,edge,sam_edge\n",
-    );
-    let mut places = String::from("optimizer,seed,step,eigenvalue,density\n");
-    for (lane, top) in [("sgd", 20.0), ("sam", 4.0)] {
-        for (seed, step) in (0..3).flat_map(|seed| [0, 10, 20].map(|step| (seed, step))) {
-            let first = 1.0 + top * f64::from(step) / 20.0 + 0.1 * f64::from(seed);
-            let sam_edge = if lane == "sam" { "12.5" } else { "" };
-            writeln!(rows, "{lane},{seed},{step},0,200,0.5,1,{first},{},-0.2,30,2,38,{sam_edge}", first / 4.0).unwrap();
-            for i in 0..50 {
-                let x = -1.0 + 0.5 * f64::from(i);
-                writeln!(places, "{lane},{seed},{step},{x},{:e}", (-x * x).exp() + 1e-4 * (-(x - first).powi(2)).exp())
-                    .unwrap();
-            }
-        }
-    }
-    std::fs::write(dir.join("spectrum.csv"), rows).unwrap();
-    std::fs::write(dir.join("density.csv"), places).unwrap();
-}
-
-#[test]
-fn curvature_along_a_run_is_drawn() {
-    let dir = folder(|dir| {
-        known(dir);
-        spectra(dir);
-    });
-    let page = render(dir.path()).unwrap();
-    for words in [
-        "How the spectrum of the Hessian evolves",
-        "Sharpness and the edge of stability",
-        "on 200 training examples",
-        "SGD edge",
-        "SAM edge",
-        "Largest eigenvalue over the fifth",
-        "Trace of the Hessian",
-        "step 20, \u{3bb}\u{2081} = 21",
-    ] {
-        assert!(page.contains(words), "no '{words}'");
-    }
-    crate::write_report(dir.path()).unwrap();
-    let svg = std::fs::read_to_string(dir.path().join("spectrum.svg")).unwrap();
-    assert!(svg.starts_with("<svg ") && !svg.contains("NaN") && svg.matches("step 0").count() == 2);
-
-    // Damage costs these pictures, not the report; a run without these tables has none of them.
-    std::fs::write(dir.path().join("density.csv"), "optimizer,seed\n").unwrap();
-    let page = render(dir.path()).unwrap();
-    assert!(page.contains("The curvature was left out") && !page.contains("edge of stability"));
-    std::fs::remove_file(dir.path().join("spectrum.csv")).unwrap();
-    assert!(!render(dir.path()).unwrap().contains("curvature"));
 }

@@ -24,12 +24,8 @@ pub fn valley_svg(title: &str, note: &str, flat: &ValleySide<'_>, steep: &Valley
     let far = flat.points.iter().map(|(distance, _)| *distance).fold(0.0, f64::max);
     let far = if far > 0.0 { far } else { 1.0 };
     let (left, top, width, height) = (78.0, 100.0, 560.0, 380.0);
-    let frame = Frame {
-        x: (0.0, far),
-        y: (low - room, high + room),
-        area: [left, top, width, height],
-        size: (700.0, 550.0),
-    };
+    let frame =
+        Frame { x: (0.0, far), y: (low - room, high + room), area: [left, top, width, height], size: (700.0, 550.0) };
     let mut svg = format!(
         "<text class=\"t\" x=\"{left}\" y=\"28\" font-weight=\"600\">{}</text><text x=\"{left}\" y=\"50\">{}</text>",
         escape(title),

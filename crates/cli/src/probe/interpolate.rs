@@ -51,7 +51,8 @@ pub fn interpolate(args: &InterpolateArgs, matches: &ArgMatches) -> Result<ExitC
 /// `--one-sided`.
 fn valley(args: &InterpolateArgs, matches: &ArgMatches) -> Result<ExitCode> {
     if args.from.is_some() || args.to.is_some() || args.path == Way::Curved {
-        let why = "--one-sided goes straight and equally far to both sides: give --reach, not --from, --to or --path curved.";
+        let why =
+            "--one-sided goes straight and equally far to both sides: give --reach, not --from, --to or --path curved.";
         return Err(Error::input(why).into());
     }
     if !(1..=2).contains(&args.files.len()) {
@@ -74,7 +75,8 @@ fn valley(args: &InterpolateArgs, matches: &ArgMatches) -> Result<ExitCode> {
         pollster::block_on(options.measure(&job.subject(&gpu, 0), &job.loaded[0].state, direction, &mut show));
     counter.finish();
     let measured = measured?;
-    let mut document = json!({"a": args.files[0].display().to_string(), "b": args.files.get(1).map(|b| b.display().to_string())});
+    let mut document =
+        json!({"a": args.files[0].display().to_string(), "b": args.files.get(1).map(|b| b.display().to_string())});
     extend(&mut document, serde_json::to_value(&measured)?);
     shortest(&mut document);
     let sides = match args.files.get(1) {

@@ -9,7 +9,8 @@ use lowland::probe::{Asymmetry, Line, Marked, Side, Surface, Valley};
 use lowland::view::{Camera, HeightField, Picture};
 use lowland::{Error, Result};
 use lowland_report::{
-    Contour, HeightScale, InterpolationPoint, Legend, ReliefLabels, ValleySide, interpolation_svg, relief_with, valley_svg,
+    Contour, HeightScale, InterpolationPoint, Legend, ReliefLabels, ValleySide, interpolation_svg, relief_with,
+    valley_svg,
 };
 use serde_json::Value;
 use std::path::PathBuf;
@@ -77,7 +78,10 @@ pub fn surfaces(gpu: &Gpu, folder: &Folder, surfaces: &[(Group, Surface, Value)]
         let over: Vec<[f64; 2]> = over.map(|mark| usual.project(&field, *mark).map(f64::from)).collect();
         let lost = match surface.non_finite {
             0 => String::new(),
-            lost => format!("{}not finite at {lost} of {} points: holes", if note.is_empty() { "" } else { "; " }, losses.len()),
+            lost => {
+                let before = if note.is_empty() { "" } else { "; " };
+                format!("{before}not finite at {lost} of {} points (hatched)", losses.len())
+            }
         };
         let legend = Legend { note: &(note.clone() + &lost), ..legend };
         folder.write(&format!("{stem}-3d.svg"), relief_with(&png, &labels, &legend, &over).as_bytes())?;
@@ -147,7 +151,8 @@ pub fn height_field(surface: &Surface, losses: &[f64], scale: &HeightScale) -> H
 /// The two sides of a valley, the flat one first.
 pub fn valley(valley: &Valley, title: &str, names: [&str; 2]) -> String {
     let side = |side: Side| -> Vec<(f64, f64)> {
-        let rows = valley.rows.iter().filter(|row| row.distance == 0.0 || (row.distance > 0.0) == (side == Side::Forward));
+        let rows =
+            valley.rows.iter().filter(|row| row.distance == 0.0 || (row.distance > 0.0) == (side == Side::Forward));
         let mut points: Vec<(f64, f64)> = rows.map(|row| (row.distance.abs(), row.loss.into())).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         points

@@ -172,10 +172,11 @@ pub fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     all
 }
 
-/// Tables and final weights of two run folders are the same bytes.
+/// Tables, final weights and those on the way of two run folders are the same bytes.
 pub fn assert_same_run(one: &Path, other: &Path) {
     let results = |dir: &Path| -> BTreeMap<String, Vec<u8>> {
-        files(dir).into_iter().filter(|(name, _)| name.ends_with(".csv") || name.starts_with("final-")).collect()
+        let results = |name: &str| name.ends_with(".csv") || name.starts_with("final-") || name.starts_with("path/");
+        files(dir).into_iter().filter(|(name, _)| results(name)).collect()
     };
     let (one, other) = (results(one), results(other));
     assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());

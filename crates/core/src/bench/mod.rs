@@ -3,11 +3,13 @@
 //! Every figure is a fraction of peaks that [`Peaks::measure`] finds on the adapter at hand with kernels of its own; nothing
 //! is taken from a data sheet.
 
+mod curvature;
 mod kernels;
 mod peaks;
 mod step;
 mod surface;
 
+pub use curvature::{CurvatureBench, CurvatureTime};
 pub use kernels::{KernelTime, time_kernels};
 pub use peaks::Peaks;
 pub use step::{StepBench, StepTime, Steps, dataset};

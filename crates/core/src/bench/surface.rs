@@ -8,7 +8,7 @@ use crate::probe::{Axes, Examples, Normalisation, Statistics, Subject, Surface, 
 use crate::rng::{Rng, Stream};
 use crate::train::{Evaluator, LaneState};
 use crate::{Error, Result};
-use web_time::Instant;
+use web_time::{Duration, Instant};
 
 /// A surface around initial weights along two random, filter-normalised directions, on random examples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,9 @@ pub struct SurfaceTime {
     pub plain: f64,
     /// Seconds of as many evaluations of given weights, one after the other, without their preparation.
     pub evaluations: f64,
+    /// Seconds of this process's CPU time for each of the three, where the clock knows any: what they take on a software adapter,
+    /// whatever else its processors do.
+    pub cpu: Option<[f64; 3]>,
     /// The largest difference between a loss of the surface and that of the plain way, as a share of the larger one.
     pub difference: f64,
     /// Whether the network's first layer is dense and the surface makes use of its linearity.
@@ -39,11 +42,11 @@ pub struct SurfaceTime {
 }
 
 impl SurfaceBench {
-    /// Measures.
+    /// Measures; `cpu` is the CPU time of this process so far, where the platform tells.
     ///
     /// # Errors
     /// [`Error::Input`] for sizes that do not fit, [`Error::Run`] where the device is lost.
-    pub async fn run(&self, gpu: &Gpu, model: &Model) -> Result<SurfaceTime> {
+    pub async fn run(&self, gpu: &Gpu, model: &Model, cpu: fn() -> Option<Duration>) -> Result<SurfaceTime> {
         let bytes = 4 * self.examples as u128 * model.input().len() as u128;
         if self.examples == 0 || bytes > 1 << 30 {
             return Err(Error::input(format!(
@@ -64,27 +67,32 @@ impl SurfaceBench {
         let evaluator = Evaluator::new(gpu, model, &data, &state).await?;
         evaluator.train(gpu).await?;
         let points = self.grid * self.grid;
-        let mut times = [const { Vec::new() }; 3];
+        let (mut times, mut cpu_times) = ([const { Vec::new() }; 3], [const { Vec::new() }; 3]);
         for _ in 0..self.repeat.max(1) {
-            let start = Instant::now();
-            surface = options.along(&subject, &state, &axes, silent).await?;
-            times[0].push(start.elapsed().as_secs_f64());
-            let start = Instant::now();
-            plain = options.along_plainly(&subject, &state, &axes, silent).await?;
-            times[1].push(start.elapsed().as_secs_f64());
-            let start = Instant::now();
-            for _ in 0..points {
-                evaluator.set_weights(gpu, &state);
-                evaluator.train(gpu).await?;
+            for (way, (times, cpu_times)) in times.iter_mut().zip(&mut cpu_times).enumerate() {
+                let (start, cpu_start) = (Instant::now(), cpu());
+                match way {
+                    0 => surface = options.along(&subject, &state, &axes, silent).await?,
+                    1 => plain = options.along_plainly(&subject, &state, &axes, silent).await?,
+                    _ => {
+                        for _ in 0..points {
+                            evaluator.set_weights(gpu, &state);
+                            evaluator.train(gpu).await?;
+                        }
+                    }
+                }
+                times.push(start.elapsed().as_secs_f64());
+                cpu_times.extend(cpu_start.zip(cpu()).map(|(from, to)| (to - from).as_secs_f64()));
             }
-            times[2].push(start.elapsed().as_secs_f64());
         }
         let [surface_times, plain_times, evaluations] = &mut times;
+        let known = cpu_times.iter().all(|times| !times.is_empty());
         Ok(SurfaceTime {
             points,
             surface: median(surface_times),
             plain: median(plain_times),
             evaluations: median(evaluations),
+            cpu: known.then(|| cpu_times.each_mut().map(|times| median(times))),
             difference: difference(&surface, &plain),
             linear: model.first().is_some(),
         })

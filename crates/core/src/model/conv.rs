@@ -162,7 +162,7 @@ impl Layer for Conv2d {
         // W^T R{dy}
         self.grad_input(&at.tangent, e, moved);
         // V^T dy
-        let second = e.passing("second term of a tangent", 4 * e.sizes.batch * at.tangent.input.example4());
+        let second = e.passing("second term of a gradient's tangent", 4 * e.sizes.batch * at.tangent.input.example4());
         let input = Edge { grad: Some(second), ..at.tangent.input.clone() };
         e.with_weights(at.directions, |e| self.grad_input(&Node { input, ..at.tangent.clone() }, e, dy));
         Some(second)

@@ -22,7 +22,7 @@ pub struct Ascent {
     /// the projection to the ball has nothing to do.
     pub steps: u32,
     /// The whole gradient of w -> L(w + e(w)), g_s + H v, with the term that SAM drops (Foret et al. 2021, 3 and C.4). Only of
-    /// one step in the plain 2-norm: `Config::lanes` refuses others.
+    /// one step in the plain 2-norm: a trainer refuses others.
     pub second_order: bool,
 }
 
@@ -45,6 +45,11 @@ impl Ascent {
     /// Whether H v is added to the gradient at w + e.
     pub fn adds_second_order(&self) -> bool {
         self.climbs() && self.second_order
+    }
+
+    /// Whether there is a second-order term to add: e(w) is rho g / |g|.
+    pub(crate) fn has_second_order(&self) -> bool {
+        self.is_euclidean() && self.steps == 1
     }
 
     /// Whether the plain 2-norm's kernels do: one reduction, no weights in it.

@@ -108,14 +108,7 @@ impl FieldPlan {
         let arenas = Arenas { grads: unused, running: mixture.running, unused, seeds: unused, clock };
         let pass = Pass { weights: mixture.weights, rows: mixture.rows, mode: Mode::Inference, batch };
         let forward = network.record(r, arenas, family, pass, None);
-        let buffers = FieldBuffers {
-            mixture,
-            clock,
-            input,
-            inputs: all_inputs,
-            batch_logits,
-            logits,
-        };
+        let buffers = FieldBuffers { mixture, clock, input, inputs: all_inputs, batch_logits, logits };
         Ok(Self { recording, segments: [gather, mix, forward], data, data_buffers, buffers, input_bytes, logit_bytes })
     }
 

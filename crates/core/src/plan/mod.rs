@@ -11,8 +11,8 @@ mod meter;
 mod mixture;
 mod posterior;
 mod sample;
-mod second_order;
 mod search;
+mod second_order;
 mod step;
 
 pub(crate) use cloud::{CloudPlan, CloudRequest, CloudSegment, Scaling};

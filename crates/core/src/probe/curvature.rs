@@ -43,8 +43,11 @@ struct Cut {
     kept: u64,
 }
 
-/// Multiply-adds of a product over those of a forward pass: three for values and gradients, twice these for how they move.
-const PASSES: u64 = 9;
+/// Multiply-adds of an example's H v, passes at the weights included: three times those of a forward pass for values and
+/// gradients and twice these for how they move, but for the first layer, whose input neither moves nor has a gradient.
+fn multiply_adds(model: &Model) -> u64 {
+    (model.multiply_adds().saturating_mul(9)).saturating_sub(5 * model.multiply_adds_of_first()).max(1)
+}
 
 impl Curvature {
     /// Bytes on the device up to which values and gradients of all examples are kept from product to product.
@@ -77,10 +80,14 @@ impl Curvature {
     pub async fn of_slots(gpu: &Gpu, model: &Model, data: &Dataset, examples: Examples, lanes: usize) -> Result<Self> {
         let subject = Subject { gpu, model, data, examples };
         subject.check(&[])?;
-        // A software adapter does 2^30 multiply-adds in a tenth of a second at best, and a fifth of that in a browser.
-        let slice = if gpu.is_software() { 1 << 26 } else { 1 << 33 };
-        let per_example = PASSES * model.multiply_adds().max(1) * lanes.max(1) as u64;
-        let batch = (slice / per_example).clamp(1, 1 << 32) as usize;
+        // A software adapter takes some 20 ms for 2^28 multiply-adds, and in a browser for a quarter of them.
+        let slice = match gpu.is_software() {
+            true if cfg!(target_family = "wasm") => 1 << 26,
+            true => 1 << 28,
+            false => 1 << 33,
+        };
+        let each = multiply_adds(model).saturating_mul(lanes.max(1) as u64);
+        let batch = (slice / each).clamp(1, 1 << 31) as usize;
         let cut = Cut { slice, batch, kept: Self::KEPT };
         let (plan, slice) = plan(&subject, lanes, cut)?;
         Self::build(&subject, plan, slice, lanes).await
@@ -303,7 +310,7 @@ impl Cut {
     /// have one order whatever the lanes beside them.
     fn of(subject: &Subject<'_>) -> Self {
         let (dispatch, slice) = subject.work();
-        let batch = (dispatch / subject.model.heaviest_layer().max(1)).clamp(1, 1 << 32) as usize;
+        let batch = (dispatch / subject.model.heaviest_layer().max(1)).clamp(1, 1 << 31) as usize;
         Self { batch, slice, kept: Curvature::KEPT }
     }
 }
@@ -331,8 +338,11 @@ fn plan(subject: &Subject<'_>, lanes: usize, cut: Cut) -> Result<(CurvaturePlan,
     // Equal batches, but for a few examples of the last one.
     let equal = |most: usize| count.div_ceil(count.div_ceil(most.clamp(1, count)));
     let mut batch = equal(cut.batch);
-    // By the baseline's binding and one lane.
-    while batch > 1 && make(1, batch, false)?.recording.largest().1 > BINDING {
+    // One lane by the baseline's binding, beyond what a single example takes.
+    let least = make(1, 1, false)?.recording;
+    let most = (least.largest().1.max(BINDING), least.bytes() + BUDGET);
+    let too_large = |plan: CurvaturePlan| plan.recording.largest().1 > most.0 || plan.recording.bytes() > most.1;
+    while batch > 1 && too_large(make(1, batch, false)?) {
         batch = equal(batch.div_ceil(2));
     }
     let fits = |plan: &CurvaturePlan| plan.recording.largest().1 <= gpu.max_binding();
@@ -352,6 +362,6 @@ fn plan(subject: &Subject<'_>, lanes: usize, cut: Cut) -> Result<(CurvaturePlan,
     let keep = batches == 1 || values <= cut.kept;
     let kept = if keep { Some(make(lanes, batch, true)?) } else { None };
     let kept = kept.filter(|plan| fits(plan) && (batches == 1 || plan.recording.bytes() <= cut.kept));
-    let work = PASSES * model.multiply_adds().max(1) * (batch * lanes) as u64;
+    let work = multiply_adds(model).saturating_mul((batch * lanes) as u64);
     Ok((kept.unwrap_or(plan), (cut.slice / work).clamp(1, batches as u64) as usize))
 }

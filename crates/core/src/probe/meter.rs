@@ -77,7 +77,7 @@ impl Meter {
         Subject { gpu, model, data: &data, examples: Examples::Train }.check(&[])?;
         let curvature = Curvature::of_slots(gpu, model, &data, Examples::Train, lanes).await?;
         let products = PRODUCTS.min(model.parameter_count()).max(1);
-        let mut lanczos = Lanczos::new(gpu, &curvature.along(Product::Hessian), products).await?;
+        let lanczos = Lanczos::new(gpu, &curvature.along(Product::Hessian), products).await?;
         let bytes = lanczos.matrix_bytes() + 16 * lanes as u64 + LOSSES * curvature.records().size();
         let plan = MeterPlan::new(model.parameter_floats(), lanes, bytes);
         let program = Program::new(gpu, &plan.recording, &plan.dispatches()).await?;

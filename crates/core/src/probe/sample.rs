@@ -1,6 +1,8 @@
 //! The sampler: sets of weights that are weighted sums of three given ones, measured as lanes of one evaluation.
 
-use super::{BINDING, BUDGET, Examples, Progress, STATISTICS_BATCH, Statistics, Subject, Sums, add_records, largest_that};
+use super::{
+    BINDING, BUDGET, Examples, Progress, STATISTICS_BATCH, Statistics, Subject, Sums, add_records, largest_that,
+};
 use crate::gpu::{Gpu, Program, Recording};
 use crate::plan::{CLOCK_BYTES, DeviceData, RING, SamplePlan, SampleRequest, SampleSegment, View, kept};
 use crate::train::LaneState;

@@ -99,8 +99,7 @@ pub struct Axes {
 
 impl Axes {
     fn new(name: &'static str, unit: &'static str, directions: [Vec<f32>; 2], running: usize) -> Self {
-        let direction =
-            |weights: Vec<f32>| LaneState { weights, running: vec![0.0; running], moments: Vec::new() };
+        let direction = |weights: Vec<f32>| LaneState { weights, running: vec![0.0; running], moments: Vec::new() };
         Self {
             directions: directions.map(direction),
             name,
@@ -159,7 +158,7 @@ impl SurfaceOptions {
             )));
         }
         if !(range.is_finite() && range > 0.0 && range <= 1e6) {
-            return Err(Error::input(format!("range is {range}; it must be a number above 0.")));
+            return Err(Error::input(format!("range is {range}; it must be a number above 0, 1e6 at most.")));
         }
         Ok(())
     }

@@ -79,7 +79,8 @@ impl Trainer {
         self.sent(Job::Steps { first, count }, readback);
         self.submitted = first + count;
         let (done, setup) = (self.submitted, &self.setup);
-        let (end, checkpoint) = (done == setup.steps, done.is_multiple_of(setup.checkpoint_every.max(1)) || setup.keeps(done));
+        let (end, checkpoint) =
+            (done == setup.steps, done.is_multiple_of(setup.checkpoint_every.max(1)) || setup.keeps(done));
         if end || done.is_multiple_of(setup.eval_every.max(1)) {
             self.schedule_evaluation(done, end);
         }

@@ -191,6 +191,12 @@ impl Trainer {
             let Setup { m, batch, .. } = setup;
             return Err(Error::input(format!("m is {m}, which does not divide the batch of {batch}; take a divisor.")));
         }
+        let ascents = setup.lanes.iter().map(|lane| &lane.optimizer.ascent);
+        if ascents.filter(|ascent| ascent.adds_second_order()).any(|ascent| !ascent.has_second_order()) {
+            return Err(Error::input(
+                "the second-order term is there for SAM with p = 2 and one ascent step; leave it or the others out.",
+            ));
+        }
         let plan = Plan::new(Request {
             model,
             data: DeviceData::new(data, max_binding),

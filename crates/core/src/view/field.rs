@@ -146,7 +146,12 @@ impl Field {
     /// Copies the rows' weights from `slots`, one a row (fewer leave the last rows as they are). [`Field::step`] then computes.
     pub fn set(&mut self, encoder: &mut wgpu::CommandEncoder, slots: &[Slot<'_>]) {
         for (row, slot) in slots.iter().take(self.rows).enumerate() {
-            self.copy(encoder, slot, [self.plan.buffers.mixture.weights, self.plan.buffers.mixture.running], row as u64);
+            self.copy(
+                encoder,
+                slot,
+                [self.plan.buffers.mixture.weights, self.plan.buffers.mixture.running],
+                row as u64,
+            );
         }
         self.next = 0;
     }

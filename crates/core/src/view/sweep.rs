@@ -229,7 +229,13 @@ impl Sweep {
         if first {
             let offset = 16 * self.next_point as u64;
             let bytes = 16 * self.lanes as u64;
-            encoder.copy_buffer_to_buffer(self.buffer(buffers.points), offset, self.buffer(buffers.mixture.factors), 0, bytes);
+            encoder.copy_buffer_to_buffer(
+                self.buffer(buffers.points),
+                offset,
+                self.buffer(buffers.mixture.factors),
+                0,
+                bytes,
+            );
             encoder.clear_buffer(self.buffer(buffers.clock), 0, None);
         }
         let closes = self.next_batch + count == self.batches;

@@ -58,7 +58,7 @@ fn measurements_open_as_panels_each_as_what_it_is() {
     harness.state_mut().open_path(folder.path());
     harness.run_steps(3);
     assert!(harness.query_by_label_contains("Loss surface, pca").is_some(), "a folder of a probe");
-    assert!(harness.query_by_label_contains("losses are no numbers").is_some());
+    assert!(harness.query_by_label_contains("losses that are no numbers").is_some());
     picture(&mut harness, "results-surface-dark");
     harness.state_mut().command("close-result", "0").unwrap();
     assert!(harness.state_mut().command("close-result", "0").is_err());

@@ -130,7 +130,7 @@ fn surface_ui(ui: &mut Ui, scene: &Scene<'_>, plane: &Plane) {
         text::number(plane.y[1])
     );
     if bad > 0 {
-        line += &format!("; {bad} losses are no numbers (red)");
+        line += &format!("; losses that are no numbers (red): {bad}");
     }
     ui.label(RichText::new(line).small().color(scene.colors.quiet));
 }

@@ -27,7 +27,9 @@ impl Pipelines {
         overrides: &[(&'static str, f64)],
     ) -> Arc<Pipeline> {
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(compiled.entry(key(kernel, overrides)).or_insert_with(|| Arc::new(compile(device, kernel, overrides))))
+        Arc::clone(
+            compiled.entry(key(kernel, overrides)).or_insert_with(|| Arc::new(compile(device, kernel, overrides))),
+        )
     }
 
     /// Those of `wanted` that are not compiled yet, each once.
@@ -35,7 +37,11 @@ impl Pipelines {
     pub(super) fn missing<'a>(&self, wanted: impl Iterator<Item = &'a super::Dispatch>) -> Vec<&'a super::Dispatch> {
         let compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seen = std::collections::HashSet::new();
-        wanted.filter(|d| !compiled.contains_key(&key(d.kernel, &d.overrides)) && seen.insert(key(d.kernel, &d.overrides))).collect()
+        wanted
+            .filter(|d| {
+                !compiled.contains_key(&key(d.kernel, &d.overrides)) && seen.insert(key(d.kernel, &d.overrides))
+            })
+            .collect()
     }
 }
 

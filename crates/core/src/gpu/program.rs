@@ -202,8 +202,7 @@ fn launch(
             size: std::num::NonZeroU64::new(bytes as u64),
         })
     };
-    let uniforms =
-        [slice(params, params_offset, dispatch.params.len()), slice(tables, table_offset, TABLE)];
+    let uniforms = [slice(params, params_offset, dispatch.params.len()), slice(tables, table_offset, TABLE)];
     let storage = dispatch.buffers.iter().map(|id| buffers[id.0].as_entire_binding());
     let entries: Vec<_> = uniforms
         .into_iter()

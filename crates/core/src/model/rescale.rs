@@ -51,7 +51,10 @@ impl Model {
 
     /// The weight of the layer at `place`, if it has one.
     fn matrix(&self, place: usize) -> Option<usize> {
-        self.layers[place].parameters.clone().find(|tensor| matches!(self.parameters[*tensor].kind, Kind::Matrix { .. }))
+        self.layers[place]
+            .parameters
+            .clone()
+            .find(|tensor| matches!(self.parameters[*tensor].kind, Kind::Matrix { .. }))
     }
 
     /// The next layer with a weight behind `first`, and that weight; nothing behind the last. Or what keeps a factor from

@@ -87,7 +87,9 @@ impl History {
         let out_of_memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let program = Program::allocate(gpu, &plan.recording, &plan.dispatches());
         if out_of_memory.pop().await.is_some() {
-            return Err(Error::input("the device has no room for the path of these networks; train fewer or smaller ones."));
+            return Err(Error::input(
+                "the device has no room for the path of these networks; train fewer or smaller ones.",
+            ));
         }
         let [dots, axes, gram] =
             [plan.buffers.dots, plan.buffers.axes, plan.buffers.gram].map(|b| plan.recording.size(b));

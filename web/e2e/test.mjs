@@ -122,6 +122,48 @@ test("commands act, and an unknown one is answered with the list", { timeout: 30
   assert.match(wrong, /rho/);
 });
 
+test("the meter reads both sides, and each kind of plane is measured", { timeout: 400_000 }, async (t) => {
+  const { page, errors } = await trained();
+  assert.match((await state(page)).adapter, /swiftshader/i, "the adapter has the name that the browser gives it");
+  assert.ok(await page.evaluate(() => window.lowland.test.shadersStraightened()) > 0, "egui's shader is what it was");
+  await until("200 steps", async () => (await state(page)).step >= 200);
+  await command(page, "pause");
+  await command(page, "show", "meter");
+  const read = await until("a reading of the present step", async () => {
+    const { step, sharpness } = await state(page);
+    return sharpness?.step === step && sharpness;
+  });
+  for (const side of [0, 1]) {
+    assert.ok(read.lambda_1[side] > 0 && read.residual[side] < 0.2 * read.lambda_1[side], JSON.stringify(read));
+    assert.ok(read.sam_sharpness[side] > 0 && read.adaptive_sharpness[side] > 0, JSON.stringify(read));
+    assert.ok(Math.abs(read.edge[side] - 76) < 0.1, "2 (1 + 0.9) / 0.05");
+  }
+  assert.ok(read.sam_edge[1] > 0 && read.sam_edge[1] < read.edge[1]);
+  await command(page, "rescale", "left,10");
+  const rescaled = await until("a reading of the rescaled side", async () => {
+    const { sharpness } = await state(page);
+    return sharpness.lambda_1[0] !== read.lambda_1[0] && sharpness;
+  });
+  assert.equal(rescaled.step, read.step);
+  assert.ok(rescaled.lambda_1[0] > 3 * read.lambda_1[0], JSON.stringify([read, rescaled]));
+  const near = (a, b, part) => assert.ok(Math.abs(a - b) < part * Math.abs(a), `${a} and ${b}`);
+  near(read.loss[0], rescaled.loss[0], 1e-4);
+  near(read.adaptive_sharpness[0], rescaled.adaptive_sharpness[0], 0.02);
+  t.diagnostic(`lambda 1 of SGD ${read.lambda_1[0].toFixed(2)}, rescaled ${rescaled.lambda_1[0].toFixed(1)}`);
+  await shot(page, "meter");
+  await command(page, "rescale", "left,0.1");
+  await command(page, "show", "meter");
+  for (const plane of ["random", "random-layer", "random-plain", "pca", "hessian", "points"]) {
+    await command(page, "plane", plane);
+    await until(`a surface: ${plane}`, async () => {
+      const { step, surface } = await state(page);
+      return surface?.plane === plane && surface.step === step;
+    });
+    if (plane === "hessian") await shot(page, "plane-hessian");
+  }
+  assert.deepEqual(errors, []);
+});
+
 test("a link holds what is trained, and comes back", { timeout: 300_000 }, async () => {
   const { page } = await trained("#v=1&data=moons&optimizer=sgd,sam&rho=0.15&label_noise=0.2&seed=3");
   const config = await page.evaluate(() => window.lowland.config());

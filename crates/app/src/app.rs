@@ -175,6 +175,7 @@ impl App {
         panels::map_ui(&mut ui, &mut scene);
         panels::meter_ui(&mut ui, &mut scene);
         panels::runs_ui(&mut ui, &mut scene);
+        panels::results_ui(&mut ui, &mut scene);
         panels::layers_ui(&mut ui, &mut scene);
         panels::messages_ui(&mut ui, &mut scene);
         if ui.input(|input| !input.raw.hovered_files.is_empty()) {

@@ -65,6 +65,8 @@ pub enum Command {
     CloseRun(usize),
     /// Trains what the run folder of this number trained.
     TrainRun(usize),
+    /// Closes the measurement of this number.
+    CloseResult(usize),
     /// Looks back at a step; nothing for the present.
     Scrub(Option<u64>),
     /// Shows test points, or not.
@@ -223,6 +225,7 @@ pub const COMMANDS: &[Spec] = &[
     plain("choose-run", "Choose a run folder", None),
     with("close-run", "Close a run folder", "number from 0", &[]),
     with("train-run", "Train what a run folder trained", "number from 0", &[]),
+    with("close-result", "Close a measurement", "number from 0", &[]),
     plain("log-loss", "Losses: logarithm or plain", None),
     plain("present", "Back to the present", Some(Key::End)),
     with("scrub", "Look back at step", "step, or nothing for the present", &[""]),
@@ -236,8 +239,8 @@ pub const COMMANDS: &[Spec] = &[
     with(
         "show",
         "Show",
-        "settings, map, meter, runs, table or about",
-        &["settings", "map", "meter", "runs", "table", "about"],
+        "settings, map, meter, runs, results, table or about",
+        &["settings", "map", "meter", "runs", "results", "table", "about"],
     ),
     Spec {
         name: "palette",
@@ -336,6 +339,7 @@ impl Command {
             "choose-run" => Self::ChooseRun,
             "close-run" => Self::CloseRun(index(numbers(1)?[0])?),
             "train-run" => Self::TrainRun(index(numbers(1)?[0])?),
+            "close-result" => Self::CloseResult(index(numbers(1)?[0])?),
             "log-loss" => Self::ToggleLogLoss,
             "present" => Self::Scrub(None),
             "scrub" if argument.is_empty() => Self::Scrub(None),
@@ -368,47 +372,5 @@ impl Command {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_command_can_be_called_by_name() {
-        for spec in COMMANDS {
-            let argument = match spec.name {
-                "set" => "rho=0.1",
-                "reset" => "rho",
-                "open-run" => "folder",
-                "close-run" | "train-run" => "0",
-                "add-point" | "move-point" => "1,0.5,0",
-                "remove-point" => "1",
-                _ => spec.offered.first().copied().unwrap_or_default(),
-            };
-            Command::parse(spec.name, argument).unwrap();
-        }
-    }
-
-    #[test]
-    fn names_and_keys_are_one_each() {
-        for (i, spec) in COMMANDS.iter().enumerate() {
-            for other in &COMMANDS[..i] {
-                assert_ne!(spec.name, other.name);
-                assert!(spec.key.is_none() || spec.key != other.key, "{} and {}", spec.name, other.name);
-            }
-        }
-        for (i, more) in MORE_KEYS.iter().enumerate() {
-            Command::parse(more.command.0, more.command.1).unwrap();
-            let taken = COMMANDS.iter().filter_map(|spec| spec.key).chain(MORE_KEYS[..i].iter().map(|other| other.key));
-            assert!(taken.into_iter().all(|key| key != more.key), "{}", more.title);
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_done_is_explained() {
-        assert!(Command::parse("fly", "").unwrap_err().contains("there are toggle-play, play"));
-        for (name, argument) in
-            [("play", "now"), ("plane", "x"), ("add-point", "1,2"), ("add-point", "nan,0,0"), ("zoom", "")]
-        {
-            assert!(Command::parse(name, argument).unwrap_err().contains("takes"), "{name} {argument}");
-        }
-    }
-}
+#[path = "command_tests.rs"]
+mod tests;

@@ -84,6 +84,8 @@ impl State {
                 self.take(config);
                 self.say(format!("The race of {name} begins."));
             }
+            Command::CloseResult(i) if i < self.results.len() => drop(self.results.remove(i)),
+            Command::CloseResult(_) => return Err("There is no such measurement.".to_owned()),
             Command::ToggleLogLoss => self.view.log_loss = !self.view.log_loss,
             Command::Scrub(step) => self.scrub = step.map(|step| engine.look_back(step)).transpose()?,
             Command::ToggleTestPoints => self.view.test_points = !self.view.test_points,

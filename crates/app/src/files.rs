@@ -2,8 +2,8 @@
 
 use crate::curves::{Curves, Point, Quantity};
 use crate::engine::{Duel, Engine, Weights};
-use crate::share;
-use crate::state::State;
+use crate::state::{Layer, State};
+use crate::{results, share};
 use lowland::config::{Command, Config};
 use lowland::train::{Snapshot, read_metadata, write_tensors};
 use serde_json::Value;
@@ -126,6 +126,11 @@ pub fn open(state: &mut State, name: &str, bytes: Vec<u8>) -> Result<(), String>
     if bytes.get(8) == Some(&b'{') && !name.ends_with(".json") {
         return open_checkpoint(state, name, bytes);
     }
+    let document = text().filter(|text| text.starts_with(['{', '[']));
+    let document = document.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    if let Some(document) = document.filter(results::is_measurement) {
+        return open_results(state, name, &document);
+    }
     match text() {
         Some(text) if text.starts_with('{') => {
             let config = Config::from_json(text, name).and_then(|config| config.at(u64::MAX));
@@ -144,11 +149,26 @@ pub fn open(state: &mut State, name: &str, bytes: Vec<u8>) -> Result<(), String>
             Ok(())
         }
         _ => Err(format!(
-            "{name} cannot be opened: it is neither a configuration (JSON), a checkpoint (safetensors), a link, a table (CSV) \
+            "{name} cannot be opened: it is neither a configuration or a measurement (JSON), a checkpoint (safetensors), a link, a table (CSV) \
              nor a part of a set in IDX files.{}",
             if cfg!(target_family = "wasm") { " Other data are read by the desktop app." } else { "" }
         )),
     }
+}
+
+/// Measurements that are open at most.
+const MOST_RESULTS: usize = 64;
+
+fn open_results(state: &mut State, name: &str, document: &Value) -> Result<(), String> {
+    let found = results::read(document, name)?;
+    if state.results.len() + found.len() > MOST_RESULTS {
+        return Err(format!("{name}: {MOST_RESULTS} measurements are open at most; close some."));
+    }
+    state.results.extend(found);
+    if !state.shows(Layer::Results) {
+        state.layers.push(Layer::Results);
+    }
+    Ok(())
 }
 
 fn open_checkpoint(state: &mut State, name: &str, bytes: Vec<u8>) -> Result<(), String> {

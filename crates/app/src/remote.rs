@@ -274,6 +274,11 @@ impl App {
             Some(kind) => self
                 .command("set", &format!("data={kind}:{name}"))
                 .map(|()| self.state.say(format!("{name} is the data now."))),
+            None if !measurements(path).is_empty() => measurements(path).iter().try_for_each(|file| {
+                let name = file.display().to_string();
+                let bytes = std::fs::read(file).map_err(|e| format!("{name}: {e}. Choose a file that can be read."))?;
+                files::open(&mut self.state, &name, bytes)
+            }),
             None if path.is_dir() => self.command("open-run", &name).map(|()| {
                 if !self.state.shows(Layer::Runs) {
                     self.state.layers.push(Layer::Runs);
@@ -288,6 +293,23 @@ impl App {
             self.state.warn(error);
         }
     }
+}
+
+/// The files of a folder that `lowland probe --out` wrote, if it is one.
+#[cfg(not(target_arch = "wasm32"))]
+fn measurements(path: &std::path::Path) -> Vec<std::path::PathBuf> {
+    const STEMS: [&str; 7] = ["bound", "hessian", "interpolate", "sharpness", "spectrum", "surface", "valley"];
+    if path.join("config.json").exists() {
+        return Vec::new();
+    }
+    let files = std::fs::read_dir(path).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let ours = |file: &std::path::PathBuf| {
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        file.extension().is_some_and(|end| end == "json") && STEMS.iter().any(|known| stem.starts_with(known))
+    };
+    let mut files: Vec<_> = files.filter(ours).collect();
+    files.sort();
+    files
 }
 
 /// A reading of the meter: a number for each side.

@@ -4,6 +4,7 @@ use crate::curves::{Curves, Quantity};
 use crate::dropped::Dropped;
 use crate::engine::{Start, Weights};
 use crate::plots::Plot;
+use crate::results::Measurement;
 use crate::runs::Runs;
 use crate::share::Link;
 use lowland::config::Config;
@@ -36,6 +37,8 @@ pub struct State {
     pub curves: Curves,
     /// Run folders that are open beside it.
     pub runs: Runs,
+    /// Measurements of `lowland probe` that are open.
+    pub results: Vec<Measurement>,
     /// Data in files that wait for others of their set.
     pub dropped: Dropped,
     /// What the app has to say, newest last.
@@ -174,6 +177,8 @@ pub enum Layer {
     Meter,
     /// Run folders.
     Runs,
+    /// Measurements of `lowland probe`.
+    Results,
     /// The numbers as a table.
     Table,
     /// Version, adapter, licence.
@@ -215,6 +220,7 @@ names!(
     Map = "map",
     Meter = "meter",
     Runs = "runs",
+    Results = "results",
     Table = "table",
     About = "about"
 );
@@ -294,6 +300,7 @@ impl State {
             search: String::new(),
             curves: Curves::default(),
             runs: Runs::default(),
+            results: Vec::new(),
             dropped: Dropped::default(),
             messages: Vec::new(),
             hidden: Vec::new(),

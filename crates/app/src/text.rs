@@ -60,11 +60,15 @@ pub fn plane(kind: PlaneKind) -> &'static str {
 pub fn of_plane(kind: PlaneKind) -> &'static str {
     match kind {
         PlaneKind::Points => "Through the weights that both began with, and those that they have now",
-        PlaneKind::Random => "Each filter of a direction is as long as the network's: rescaling a ReLU network changes nothing",
+        PlaneKind::Random => {
+            "Each filter of a direction is as long as the network's: rescaling a ReLU network changes nothing"
+        }
         PlaneKind::Layers => "Each layer of a direction is as long as the network's",
         PlaneKind::Plain => "Directions of length 1: what is seen depends on how large the weights are",
         PlaneKind::Pca => "The two directions in which the paths spread most; the points are projected on them",
-        PlaneKind::Hessian => "Around each side, along the eigenvectors of its Hessian with the two largest eigenvalues",
+        PlaneKind::Hessian => {
+            "Around each side, along the eigenvectors of its Hessian with the two largest eigenvalues"
+        }
     }
 }
 
@@ -78,11 +82,13 @@ pub const OF_LAMBDA: &str = "The largest eigenvalue of the Hessian of the traini
 /// The same.
 pub const OF_EDGE: &str = "2 (1 + momentum) / learning rate: more curvature than that, and SGD's steps overshoot";
 /// The same.
-pub const OF_SAM_EDGE: &str = "Where SAM's steps overshoot: |g| / (2 rho) (sqrt(1 + 8 rho / (lr |g|)) - 1) without momentum";
+pub const OF_SAM_EDGE: &str =
+    "Where SAM's steps overshoot: |g| / (2 rho) (sqrt(1 + 8 rho / (lr |g|)) - 1) without momentum";
 /// The same.
 pub const OF_SAM_SHARPNESS: &str = "L(w + e) - L(w), e = rho g / |g|: how far the loss rises within SAM's ball";
 /// The same.
-pub const OF_ADAPTIVE: &str = "The same in a ball that is measured by the weights' own sizes: rescaling a ReLU network leaves it as it is";
+pub const OF_ADAPTIVE: &str =
+    "The same in a ball that is measured by the weights' own sizes: rescaling a ReLU network leaves it as it is";
 /// The same.
 pub const OF_GRADIENT: &str = "|g|, of the loss over these examples";
 /// What rescaling teaches.
@@ -96,6 +102,14 @@ pub fn rescaling(first: &str, second: &str) -> String {
         "The weights and biases of {first} grow by a factor, the weights of {second} shrink by it. Behind a ReLU the network \
          computes the same, point for point; its curvature does not stay the same. Training pauses for it."
     )
+}
+
+/// A factor as people read it: what is below 1 as a division.
+pub fn factor(factor: f32) -> String {
+    let round = |value: f32| {
+        number(f64::from((100.0 * value).round() / 100.0)).trim_end_matches(".00").trim_end_matches(".0").to_owned()
+    };
+    if factor < 1.0 { format!("/ {}", round(1.0 / factor)) } else { format!("x {}", round(factor)) }
 }
 
 /// A number as people read it.
@@ -133,6 +147,9 @@ pub fn loss(value: f32) -> String {
 pub const PREPARING: &str = "Preparing the race...";
 /// Over the field of a side.
 pub const CLEAN_TEST: &str = "test accuracy";
+
+/// Where no measurement is open.
+pub const NO_RESULTS: &str = "Open or drop here what `lowland probe surface`, `interpolate`, `hessian` or `spectrum` wrote with --out, or printed with --json.";
 
 /// The button that starts training.
 pub const PLAY: &str = "Play";

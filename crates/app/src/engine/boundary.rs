@@ -58,7 +58,7 @@ impl Boundary {
     pub fn new(render: &RenderState, gpu: &Rc<Gpu>, duel: &Duel) -> Option<Self> {
         let area = Self::area_of(duel.data())?;
         let software = gpu.is_software();
-        let (lattice, pixels) = if software { ([60, 48], [210, 168]) } else { ([240, 192], [640, 512]) };
+        let (lattice, pixels) = if software { ([60, 48], [192, 154]) } else { ([240, 192], [640, 512]) };
         let (gpu, model, data) = (Rc::clone(gpu), Rc::clone(duel.model()), Rc::clone(duel.data()));
         let job = Job::new(async move {
             let field = Field::grid(&gpu, &model, &data, area, lattice, 2).await?;

@@ -118,7 +118,13 @@ fn plot_ui(ui: &mut Ui, scene: &Scene<'_>, meter: &SharpnessMeter, names: &[Stri
     for value in decades(low, high) {
         let y = place(first, value).y;
         painter.hline(plot.x_range(), y, Stroke::new(1.0, scene.colors.grid));
-        painter.text(pos2(plot.left() - 5.0, y), Align2::RIGHT_CENTER, text::number(value), font.clone(), scene.colors.quiet);
+        painter.text(
+            pos2(plot.left() - 5.0, y),
+            Align2::RIGHT_CENTER,
+            text::number(value),
+            font.clone(),
+            scene.colors.quiet,
+        );
     }
     for (step, align) in [(first, Align2::LEFT_BOTTOM), (last, Align2::RIGHT_BOTTOM)] {
         let at = pos2(place(step, low).x, rect.bottom());
@@ -178,7 +184,8 @@ fn rescale_ui(ui: &mut Ui, scene: &mut Scene<'_>, meter: &SharpnessMeter, names:
         ui.horizontal_wrapped(|ui| {
             ui.label(tokens::strong(name.clone()).color(scene.side_color(side)));
             for factor in FACTORS {
-                for (label, factor) in [(format!("x {factor}"), factor), (format!("/ {factor}"), 1.0 / factor)] {
+                for factor in [factor, 1.0 / factor] {
+                    let label = text::factor(factor);
                     let button = ui.button(RichText::new(&label).small());
                     let said = format!("Rescale {name} {label}");
                     button.widget_info(|| WidgetInfo::labeled(Role::Button, true, &said));
@@ -197,9 +204,9 @@ fn rescale_ui(ui: &mut Ui, scene: &mut Scene<'_>, meter: &SharpnessMeter, names:
     }
     let (old, new) = (&before.sides[rescaled.side], &after.sides[rescaled.side]);
     let line = format!(
-        "{} by {}: lambda 1 from {} to {}, adaptive sharpness from {} to {}, loss from {} to {}: not one prediction has changed.",
+        "{} {}: lambda 1 from {} to {}, adaptive sharpness from {} to {}, loss from {} to {}: not one prediction has changed.",
         names[rescaled.side],
-        text::number(rescaled.factor.into()),
+        text::factor(rescaled.factor),
         text::number(old.lambda_1),
         text::number(new.lambda_1),
         text::number(old.adaptive_sharpness),

@@ -13,11 +13,12 @@ pub(super) struct Sharpest {
     values: [[f64; 2]; 2],
 }
 
-/// What both sides are looked at along.
+/// What both sides are looked at along: w + x d1 + y d2, without making the two orthogonal. Directions that go with the
+/// weights so make a picture that goes with them (Li et al. 2018).
 struct Side {
     directions: [Vec<f32>; 2],
-    /// Half the side of the square, in lengths of weights; as long as the first direction where there is none.
-    half: Option<f64>,
+    /// The most that x and y are.
+    reach: f64,
 }
 
 impl Ground {
@@ -35,7 +36,7 @@ impl Ground {
                 let (model, seed) = (&self.parts.model, frame.view.plane_seed);
                 random_direction(model, &state.weights, Drawn::Normal, normalisation, seed, which)
             };
-            sides.push(Side { directions: [0, 1].map(draw), half: None });
+            sides.push(Side { directions: [0, 1].map(draw), reach: 1.0 });
         }
         let mut encoder = self.parts.gpu.device().create_command_encoder(&Default::default());
         for (side, slot) in moment.sides.into_iter().enumerate() {
@@ -61,7 +62,8 @@ impl Ground {
     /// Begins to look for the directions in which the losses of both sides bend most, at the newest weights on the host.
     pub(super) fn ask_sharpest(&mut self, frame: &mut Frame<'_>, begun: Begun) -> Result<()> {
         if !begun.present {
-            let error = Error::input("these directions are found at the present weights; the End key leads back to them.");
+            let error =
+                Error::input("these directions are found at the present weights; the End key leads back to them.");
             return self.without(begun, error);
         }
         let Some(snapshot) = frame.snapshot.filter(|snapshot| frame.playing || snapshot.step == begun.step) else {
@@ -113,8 +115,7 @@ impl Ground {
         for (side, state) in states.iter().enumerate() {
             self.frozen.write(gpu.queue(), 3 * side as u64, &state.weights, &state.running);
         }
-        let sides: Vec<Side> =
-            directions.into_iter().map(|directions| Side { directions, half: Some(half) }).collect();
+        let sides: Vec<Side> = directions.into_iter().map(|directions| Side { directions, reach: half }).collect();
         self.measure_around(Begun { curvatures: Some(values), ..begun }, &sides)
     }
 
@@ -122,28 +123,26 @@ impl Ground {
     fn measure_around(&mut self, begun: Begun, sides: &[Side]) -> Result<()> {
         let gpu = Rc::clone(&self.parts.gpu);
         let mut faces = Vec::new();
-        for (side, Side { directions, half }) in sides.iter().enumerate() {
-            let dot = |i: usize, k: usize| {
-                directions[i].iter().zip(&directions[k]).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
-            };
-            let products = [dot(0, 0), dot(0, 1), dot(1, 1)];
-            let Some(plane) = Plane::new(false, products) else {
+        for (side, Side { directions, reach }) in sides.iter().enumerate() {
+            let length = |d: &Vec<f32>| d.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+            let [length, other] = [0, 1].map(|which| length(&directions[which]));
+            if !(length > 0.0 && other > 0.0 && length.is_finite() && other.is_finite()) {
                 return self
                     .without(begun, Error::input("the network's filters are all zero, so no direction is as long."));
-            };
-            let square = Square { middle: [0.0; 2], half: half.unwrap_or(products[0].sqrt()) };
+            }
             let first = 3 * side as u64;
             for (set, direction) in directions.iter().enumerate() {
                 self.frozen.write_direction(gpu.queue(), first + 1 + set as u64, direction);
             }
-            let mut points: Vec<[f32; 3]> = square.grid(begun.grid).map(|at| plane.factors(at)).collect();
+            let square = Square { middle: [0.0; 2], half: *reach };
+            let mut points: Vec<[f32; 3]> = square.grid(begun.grid).map(|[x, y]| [1.0, x as f32, y as f32]).collect();
             points.push([1.0, 0.0, 0.0]);
             let sources = [0, 1, 2].map(|set| self.frozen.slot(first + set));
             if let Some(sweep) = self.tools.as_mut().and_then(|tools| tools.sweeps.get_mut(side)) {
                 sweep.begin(&gpu, sources, &points)?;
             }
             let marks = vec![Mark { what: What::Side(side), at: [0.0; 2], loss: f32::NAN }];
-            faces.push(Face { losses: Vec::new(), half: square.half as f32, marks, paths: Default::default() });
+            faces.push(Face { losses: Vec::new(), half: (reach * length) as f32, marks, paths: Default::default() });
         }
         self.begin_line(begun)?;
         self.phase = Phase::Sweep { surface: begun.surface(faces), values: vec![None, None] };

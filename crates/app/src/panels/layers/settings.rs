@@ -12,7 +12,19 @@ use egui::{ComboBox, Id, Label, RichText, TextEdit, Ui};
 const GROUPS: [(&str, &[&str]); 4] = [
     (
         "Optimizers",
-        &["optimizer", "rho", "lr", "momentum", "weight_decay", "nesterov", "base", "m", "p", "ascent_steps", "second_order"],
+        &[
+            "optimizer",
+            "rho",
+            "lr",
+            "momentum",
+            "weight_decay",
+            "nesterov",
+            "base",
+            "m",
+            "p",
+            "ascent_steps",
+            "second_order",
+        ],
     ),
     ("Data", &["data", "data_size", "data_noise", "data_seed", "label_noise", "label_smoothing", "batch"]),
     ("Network", &["model", "activation", "norm", "dropout"]),

@@ -3,9 +3,20 @@
 use super::surface::What;
 use super::*;
 
+/// What is to be shown.
+fn wanted(frame: &Frame<'_>, moment: &Moment<'_>) -> Subject {
+    if moment.unfolded.is_some() { Subject::Step } else { Subject::Plane(frame.view.plane) }
+}
+
 impl Ground {
     pub(super) fn advance(&mut self, frame: &mut Frame<'_>, moment: &Moment<'_>) -> Result<()> {
         let gpu = Rc::clone(&self.parts.gpu);
+        // Another plane does not wait for this one to become fine.
+        let wanted = wanted(frame, moment);
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Rest) {
+            Phase::Sweep { surface, .. } if surface.subject != wanted => Phase::Rest,
+            phase => phase,
+        };
         match std::mem::replace(&mut self.phase, Phase::Rest) {
             Phase::Rest => self.rest(frame, moment),
             Phase::Principal(begun) => match frame.history.take_principal(&gpu) {
@@ -68,7 +79,7 @@ impl Ground {
 
     /// Begins a round if there is something new to show.
     fn rest(&mut self, frame: &mut Frame<'_>, moment: &Moment<'_>) -> Result<()> {
-        let subject = if moment.unfolded.is_some() { Subject::Step } else { Subject::Plane(frame.view.plane) };
+        let subject = wanted(frame, moment);
         let here = self.shown.as_ref().filter(|s| s.subject == subject && s.step == moment.step).map(|s| s.grid);
         let fresh = self.drawn.is_some() && self.shown.as_ref().is_some_and(|s| s.subject == subject);
         let most = if frame.playing && self.parts.gpu.is_software() && moment.present { GRIDS[1] } else { GRIDS[2] };

@@ -173,7 +173,8 @@ fn middle_and_ends(gpu: &Gpu, name: &str) {
         let barrier = measured.barrier.unwrap();
         let chord = |alpha: f64| (1.0 - alpha) * f64::from(here.loss) + alpha * f64::from(there.loss);
         let above = |i: usize| f64::from(measured.rows[i].loss) - chord(measured.rows[i].alpha);
-        assert_eq!(barrier.loss.unwrap(), above(1).max(above(2)).max(0.0));
+        // The last bit of an f64 is the compiler's.
+        assert!((barrier.loss.unwrap() - above(1).max(above(2)).max(0.0)).abs() < 1e-12);
     }
 }
 

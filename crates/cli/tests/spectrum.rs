@@ -57,7 +57,10 @@ fn eigenvalues_are_told_as_the_contract_has_them() {
     let sum: f64 = all[0]["eigenvalues"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).sum();
     let (trace, error) = (told["trace"].as_f64().unwrap(), told["trace_stderr"].as_f64().unwrap());
     assert!((sum - trace).abs() < 4.0 * error, "{sum} is not {trace} +- {error}");
-    let ggn = document(&ok(dir, &["probe", "hessian", SGD, "--top", "32", "--product", "ggn", "--trace-probes", "0", "--json"]));
+    let ggn = document(&ok(
+        dir,
+        &["probe", "hessian", SGD, "--top", "32", "--product", "ggn", "--trace-probes", "0", "--json"],
+    ));
     let least = ggn["eigenvalues"][31].as_f64().unwrap();
     assert!(least > -1e-5 * ggn["eigenvalues"][0].as_f64().unwrap(), "{least}");
 

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::lanes::display_name;
 use crate::markup::{escape, plus_minus};
 use crate::read::{Lane, Split};
+use crate::scale::short;
 use crate::stats::{Estimate, kendall};
 use crate::summary::last_evaluation;
 use crate::text::thousands;
@@ -177,8 +178,31 @@ pub fn section(
             escape(&display_name(baseline))
         );
     }
+    html.push_str(&ratios(measures, text.baseline));
     html.push_str("Smaller is flatter. ± is half the 95 % interval over seeds (Student’s t).</p>\n");
     correlations(measures, lanes, &columns, html);
+}
+
+/// How many times larger the first lane's largest eigenvalue is than another's, seed by seed.
+fn ratios(measures: &[Measures], baseline: Option<&str>) -> String {
+    let column = TABLE.iter().position(|measure| *measure == Measure::Lambda1).unwrap_or(0);
+    let Some(first) = measures.iter().find(|lane| Some(lane.label.as_str()) == baseline) else { return String::new() };
+    let of = |lane: &Measures| {
+        let pairs = lane.seeds.iter().zip(&lane.values[column]).filter_map(|(seed, value)| {
+            let place = first.seeds.iter().position(|other| other == seed)?;
+            Some(first.values[column][place] / value)
+        });
+        let estimate = Estimate::of(pairs)?;
+        let [one, other] = [first, lane].map(|lane| escape(&display_name(&lane.label)));
+        let interval = match (estimate.low, estimate.high) {
+            (Some(low), Some(high)) => {
+                format!(" (95 % interval over {} seeds: {} to {})", estimate.seeds, short(low), short(high))
+            }
+            _ => String::new(),
+        };
+        Some(format!("λ<sub>1</sub> of {one} is {} times that of {other}{interval}. ", short(estimate.mean)))
+    };
+    measures.iter().filter(|lane| lane.label != first.label).filter_map(of).collect::<String>().replace(" -", " −")
 }
 
 /// A mean over seeds, and how many of them have none.

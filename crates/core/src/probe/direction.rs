@@ -264,11 +264,13 @@ mod tests {
         assert!((dot(u, u) - 1.0).abs() < 1e-6 && (dot(v, v) - 1.0).abs() < 1e-6 && dot(u, v).abs() < 1e-6);
         assert!(plane.variance[0] > plane.variance[1] && plane.variance[0] + plane.variance[1] > 0.998);
         assert_eq!(plane.places[5], (0.0, 0.0), "the end is the origin");
-        for (w, (x, y)) in path.iter().zip(&plane.places) {
+        for (w, ((x, y), off)) in path.iter().zip(plane.places.iter().zip(&plane.off_plane)) {
             let d: Vec<f32> = w.weights.iter().zip(&path[5].weights).map(|(w, end)| w - end).collect();
             assert!((dot(&d, u) - x).abs() < 1e-5 && (dot(&d, v) - y).abs() < 1e-5);
+            let rest = (dot(&d, &d) - x * x - y * y).max(0.0).sqrt();
+            assert!((rest - off).abs() < 2e-3, "{off} off the plane, {rest} is left");
         }
-        assert!((plane.off_plane[2] - 0.1).abs() < 0.03 && plane.off_plane[0] < 0.03, "{:?}", plane.off_plane);
+        assert!(plane.off_plane[2] > 0.02 && plane.off_plane.iter().all(|off| *off < 0.1), "{:?}", plane.off_plane);
         let line: Vec<LaneState> = (0..4).map(|t| state(vec![t as f32, 2.0 * t as f32])).collect();
         assert!(PathPlane::of(&line.iter().collect::<Vec<_>>()).unwrap_err().is_input());
         assert!(PathPlane::of(&[&path[0], &path[1]]).unwrap_err().is_input());

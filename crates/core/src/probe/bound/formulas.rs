@@ -202,12 +202,12 @@ mod tests {
         let small = sam_roots(60_000.0, 10.0, 1.0, 0.5, 0.05);
         near(small.deck, 0.021663, 2e-5);
         near(small.paper, 0.055847, 1e-5);
-        near(small.exact, 0.021162, 2e-5);
+        near(small.exact, 0.021162, 3e-5);
         let large = sam_roots(60_000.0, 235_146.0, 500.0, 0.05, 0.05);
         near(large.deck, 3.461015, 1e-6);
         near(large.paper, 6.920538, 1e-6);
         near(large.exact, 3.459659, 1e-6);
-        near(1.0 / 60_000f64.sqrt(), 0.004082, 1e-4);
+        near(1.0 / 60_000f64.sqrt(), 0.004082, 2e-4);
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn extension(gpu: &lowland::gpu::Gpu, n: usize, counts: [usize; LANES], repeats:
     let basis_id = bench.changed("basis", &basis.concat());
     let sums = bench.output("sums", LANES * SLOTS * SLICES);
     let coefficients = bench.output("coefficients", LANES * SLOTS);
-    let tridiagonal = bench.changed("tridiagonal", &vec![0.25f32; 2 * LANES * SLOTS]);
+    let tridiagonal = bench.changed("tridiagonal", &[0.25f32; 2 * LANES * SLOTS]);
     for first in [1.0, 0.0] {
         let first = [("FIRST", first)];
         bench.launch(&LANCZOS_DOTS, &first, &p, rows, &[state, vectors_id, basis_id, sums], SLOTS * slices);
@@ -111,7 +111,7 @@ fn first_pass(gpu: &lowland::gpu::Gpu, n: usize) {
     let basis_id = bench.input("basis", &basis.concat());
     let sums = bench.output("sums", LANES * SLOTS * SLICES);
     let coefficients = bench.output("coefficients", LANES * SLOTS);
-    let tridiagonal = bench.changed("tridiagonal", &vec![0.0f32; 2 * LANES * SLOTS]);
+    let tridiagonal = bench.changed("tridiagonal", &[0.0f32; 2 * LANES * SLOTS]);
     let first = [("FIRST", 1.0)];
     bench.launch(&LANCZOS_DOTS, &first, &p, rows, &[state, vectors_id, basis_id, sums], SLOTS);
     bench.launch(&LANCZOS_COEFFICIENTS, &first, &p, rows, &[sums, state, coefficients, tridiagonal], 1);

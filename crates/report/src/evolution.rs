@@ -105,24 +105,24 @@ impl Evolution {
             .collect();
         let _ = write!(html, "<p class=\"legend\">{legend}</p>\n<div class=\"figures\">\n");
         let several = self.lanes.iter().any(|lane| lane.moments.values().any(|m| m.lambda_1.len() > 1));
-        let _ = write!(
+        let _ = writeln!(
             html,
             "<figure class=\"wide\"><h3>The largest eigenvalue and the edge of stability</h3><div class=\"plate\">{}</div>\
              <figcaption>λ<sub>1</sub> of the exact Hessian of the mean loss over {} training examples{}. Dots: the edge above which \
              a quadratic throws the lane out: 2 / lr for gradient descent (times 1 + momentum where there is some; for batches and \
              other base steps it is a guide, and where there is none it is left out), and for SAM the smaller one \
              |g| / (2 ρ) (√(1 + 8 ρ / (lr |g|)) − 1) (Long and Bartlett 2024), with the gradient of the moment. Logarithmic.\
-             </figcaption></figure>\n",
+             </figcaption></figure>",
             self.edges(&colour),
             thousands(self.examples),
             if several { ", mean over seeds; the band is its 95 % interval" } else { "" },
         );
         if self.lanes.iter().any(|lane| !lane.densities.is_empty()) {
-            let _ = write!(
+            let _ = writeln!(
                 html,
                 "<figure class=\"wide\"><h3>The spectrum as it evolves</h3><div class=\"plate\">{}</div><figcaption>Density of \
                  the Hessian’s eigenvalues at moments of the run (stochastic Lanczos quadrature, first seed), one scale for all; \
-                 the number is λ<sub>1</sub>. A long tail to the right is a sharp valley. Logarithmic in height.</figcaption></figure>\n",
+                 the number is λ<sub>1</sub>. A long tail to the right is a sharp valley. Logarithmic in height.</figcaption></figure>",
                 self.ridges(&colour)
             );
         }

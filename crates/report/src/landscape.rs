@@ -151,7 +151,7 @@ impl Landscape {
             rho: of["rho"].as_f64().unwrap_or(f64::NAN),
             p: of["p"].as_f64().unwrap_or(2.0),
             examples: self.examples("train") + if part { ", evenly spaced" } else { "" },
-            curvature_examples: of["curvature_examples"].as_f64(),
+            curvature_examples: of["curvature_examples"].as_f64().filter(|n| *n < self.number("train_examples")),
             baseline: of["barrier_from"].as_str(),
         };
         measures::section(&self.measures, lanes, name, &text, html);

@@ -108,7 +108,7 @@ pub struct Text<'a> {
     pub p: f64,
     /// Of which examples.
     pub examples: String,
-    /// How many of them the curvature is of.
+    /// How many of them the curvature is of, where it is not all.
     pub curvature_examples: Option<f64>,
     /// The lane that barriers are measured from.
     pub baseline: Option<&'a str>,

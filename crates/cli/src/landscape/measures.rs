@@ -45,7 +45,7 @@ impl Job<'_> {
         document: &mut Value,
     ) -> Result<()> {
         let options = SharpnessOptions { rho: all.rho, ..SharpnessOptions::default() };
-        let adaptive = SharpnessOptions { adaptive: Some(Adaptive { eta: 0.01, everywhere: false }), ..options };
+        let adaptive = SharpnessOptions { adaptive: Some(Adaptive { eta: 0.0, everywhere: true }), ..options };
         let mut csv = String::from(
             "optimizer,seed,examples,rho,p,loss,sam_loss,sharpness,grad_norm,adaptive_sharpness,lambda_1,lambda_5,trace,\
              trace_stderr,barrier\n",

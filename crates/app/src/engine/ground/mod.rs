@@ -95,6 +95,8 @@ pub struct Ground {
     /// Rounds so far.
     round: u64,
     trouble: Option<String>,
+    /// Whether a round was to begin at the last moment of rest.
+    waiting: bool,
     /// What has no surface at a step, so that it is not tried again there.
     failed: Option<(Subject, u64)>,
 }
@@ -202,6 +204,7 @@ impl Ground {
             laid,
             round,
             trouble: None,
+            waiting: false,
             failed: None,
         }
     }
@@ -246,7 +249,7 @@ impl Ground {
 
     /// Whether there is more to measure, or to prepare, at this moment.
     pub fn is_busy(&self) -> bool {
-        self.job.is_some() || self.second.is_some() || !matches!(self.phase, Phase::Rest)
+        self.job.is_some() || self.second.is_some() || self.waiting || !matches!(self.phase, Phase::Rest)
     }
 
     /// Why there is no surface.

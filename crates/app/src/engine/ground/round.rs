@@ -57,12 +57,14 @@ impl Ground {
             Phase::Sweep { surface, values } => self.measure(surface, values),
             Phase::Line => {
                 let Some(tools) = &mut self.tools else { return Ok(()) };
-                match tools.line.advance(&gpu)? {
-                    Some(line) => self.line = Some(line),
-                    None if tools.line.is_busy() => self.phase = Phase::Line,
-                    None => {}
+                let found = tools.line.advance(&gpu)?;
+                if found.is_none() && tools.line.is_busy() {
+                    self.phase = Phase::Line;
+                    return Ok(());
                 }
-                Ok(())
+                self.line = found.or(self.line.take());
+                // At once, or nobody would ask for the frame in which the next round begins.
+                self.rest(frame, moment)
             }
         }
     }
@@ -90,6 +92,7 @@ impl Ground {
             _ => Some(GRIDS[0]),
         };
         let waits = self.tools.is_none() || self.failed == Some((subject, moment.step));
+        self.waiting = grid.is_some() && !waits;
         let Some(grid) = grid.filter(|_| !waits) else { return Ok(()) };
         let begun = Begun {
             subject,

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod folder;
+mod outline;
 mod session;
 mod spectrum;
 mod table;
@@ -9,5 +10,5 @@ mod table;
 pub use checkpoint::{CHECKPOINT_KEY, Checkpoint};
 pub(crate) use folder::create_folder;
 pub use folder::{RunFolder, write_atomically};
-pub(crate) use session::{Outline, is_complete, outline};
+pub(crate) use outline::{Outline, is_complete, outline};
 pub use session::{Progress, STEP_KEY, Session};

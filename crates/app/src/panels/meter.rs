@@ -126,7 +126,9 @@ fn plot_ui(ui: &mut Ui, scene: &Scene<'_>, meter: &SharpnessMeter, names: &[Stri
             scene.colors.quiet,
         );
     }
-    for (step, align) in [(first, Align2::LEFT_BOTTOM), (last, Align2::RIGHT_BOTTOM)] {
+    // One reading has one step.
+    let ends = [(first, Align2::LEFT_BOTTOM), (last, Align2::RIGHT_BOTTOM)];
+    for (step, align) in ends.into_iter().take(if first < last { 2 } else { 1 }) {
         let at = pos2(place(step, low).x, rect.bottom());
         painter.text(at, align, text::count(step), font.clone(), scene.colors.quiet);
     }

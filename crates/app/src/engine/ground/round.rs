@@ -105,6 +105,9 @@ impl Ground {
             curvatures: None,
             same: false,
         };
+        // The ground of an earlier duel may have asked for what nobody waits for any more: one question at a time has an answer.
+        drop(frame.history.take_coordinates(&self.parts.gpu));
+        drop(frame.history.take_principal(&self.parts.gpu));
         let [left, right] = moment.sides;
         self.freeze(&[(LEFT, left), (RIGHT, right)]);
         match (subject, moment.unfolded) {

@@ -15,41 +15,41 @@ struct Log { batch: u32, whole: u32, ascent_offset: u32, slices: u32, lanes: u32
 @group(0) @binding(4) var<storage, read_write> clock: Clock;
 @group(0) @binding(5) var<storage, read_write> ring: array<Record>;
 
-var<workgroup> clean_tree: array<vec4f, 64>;
-var<workgroup> flipped_tree: array<vec4f, 64>;
-var<workgroup> ascent_tree: array<f32, 64>;
+// Small, because a software adapter takes long to compile a kernel with much workgroup memory.
+var<workgroup> tree: array<vec4f, 64>;
+
+fn total(li: u32, value: vec4f) -> vec4f {
+  tree[li] = value;
+  for (var half = 32u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if li < half { tree[li] += tree[li + half]; }
+  }
+  workgroupBarrier();
+  let sum = tree[0];
+  workgroupBarrier();
+  return sum;
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u32) {
   let r = rows.row[wg.z];
-  var clean = vec4f(0.0);                                    // loss, correct, among the top 5, count
-  var flipped = vec4f(0.0);
-  var ascent = 0.0;
+  var parts: array<vec4f, 3>;                                // clean, flipped: loss, correct, among the top 5, count; ascent
   let base = r.work * p.batch;
   for (var i = li; i < p.batch; i += 64u) {
     let o = outcome[base + i];
-    if o.w == 0.0 { clean += vec4f(o.xyz, 1.0); }
-    if o.w == 1.0 { flipped += vec4f(o.xyz, 1.0); }
-    ascent += outcome[p.ascent_offset + base + i].x;
+    if o.w == 0.0 { parts[0] += vec4f(o.xyz, 1.0); }
+    if o.w == 1.0 { parts[1] += vec4f(o.xyz, 1.0); }
+    parts[2].x += outcome[p.ascent_offset + base + i].x;
   }
-  clean_tree[li] = clean;
-  flipped_tree[li] = flipped;
-  ascent_tree[li] = ascent;
+  var totals: array<vec4f, 3>;
+  for (var k = 0u; k < 3u; k++) { totals[k] = total(li, parts[k]); }
   var sum = vec2f(0.0);
   for (var i = li; i < p.slices; i += 64u) { sum += squares[r.work * 256u + i]; }
   norm_tree[li] = sum;
-  for (var half = 32u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if li < half {
-      clean_tree[li] += clean_tree[li + half];
-      flipped_tree[li] += flipped_tree[li + half];
-      ascent_tree[li] += ascent_tree[li + half];
-    }
-  }
   let norm = gradient_norm(li);
   if li != 0u { return; }
   let slot = clock.step % p.ring * p.lanes + r.lane;
-  var record = Record(clean_tree[0], flipped_tree[0], norm, ascent_tree[0], 0.0, 0.0);
+  var record = Record(totals[0], totals[1], norm, totals[2].x, 0.0, 0.0);
   if clock.offset > 0u {
     record.clean += ring[slot].clean;
     record.flipped += ring[slot].flipped;

@@ -22,11 +22,18 @@ fn threefry(key: vec2u, counter: vec2u) -> vec2u {
   let b = vec4u(17u, 29u, 16u, 24u);
   let k = 0x1BD11BDAu ^ key.x ^ key.y;
   var x = counter + key;
-  x = four_rounds(x, a) + vec2u(key.y, k + 1u);
-  x = four_rounds(x, b) + vec2u(k, key.x + 2u);
-  x = four_rounds(x, a) + vec2u(key.x, key.y + 3u);
-  x = four_rounds(x, b) + vec2u(key.y, k + 4u);
-  return four_rounds(x, a) + vec2u(k, key.x + 5u);
+  var keys = vec3u(key.y, k, key.x);
+  var now = a;
+  var next = b;
+  // A loop, and another in `shuffled`: unrolled, they take a third of the time until a software adapter can begin.
+  for (var i = 1u; i <= 5u; i++) {
+    x = four_rounds(x, now) + vec2u(keys.x, keys.y + i);
+    keys = keys.yzx;
+    let last = now;
+    now = next;
+    next = last;
+  }
+  return x;
 }
 
 // The finaliser of MurmurHash3.
@@ -43,17 +50,12 @@ fn shuffled(seed: u32, epoch: u32, n: u32, index: u32) -> u32 {
   let bits = (33u - countLeadingZeros(max(n, 2u) - 1u)) / 2u;
   let mask = (1u << bits) - 1u;
   let key = vec2u(seed, STREAM_ORDER);
-  let k0 = threefry(key, vec2u(epoch, 0u));
-  let k1 = threefry(key, vec2u(epoch, 1u));
-  let k2 = threefry(key, vec2u(epoch, 2u));
-  let k3 = threefry(key, vec2u(epoch, 3u));
+  var keys: array<vec2u, 4>;
+  for (var i = 0u; i < 4u; i++) { keys[i] = threefry(key, vec2u(epoch, i)); }
   var place = index;
   loop {
     var h = vec2u(place >> bits, place & mask);
-    h = feistel(feistel(h, k0.x, mask), k0.y, mask);
-    h = feistel(feistel(h, k1.x, mask), k1.y, mask);
-    h = feistel(feistel(h, k2.x, mask), k2.y, mask);
-    h = feistel(feistel(h, k3.x, mask), k3.y, mask);
+    for (var i = 0u; i < 4u; i++) { h = feistel(feistel(h, keys[i].x, mask), keys[i].y, mask); }
     place = (h.x << bits) | h.y;
     if place < n { break; }
   }

@@ -112,12 +112,14 @@ fn activations_before_and_after_a_conv() {
     for family in FAMILIES {
         let Some(gpu) = gpu(family) else { return };
         for (activation, _) in ACTIVATIONS {
-            let case = case(&((3, 5), (5, 4), (3, 3), 1, 1, 3));
-            let layer = case.layer(true, Some(activation));
-            let mut on = case.on(&layer, &format!("{family:?} {activation:?} conv {activation:?}"));
-            on.input_activation = Some(activation);
-            on.slots = Slots::scattered();
-            check(&layer, &on.run(gpu), false);
+            for row in [((3, 5), (5, 4), (3, 3), 1, 1, 3), ((17, 12), (1, 1), (1, 1), 1, 0, 7)] {
+                let case = case(&row);
+                let layer = case.layer(true, Some(activation));
+                let mut on = case.on(&layer, &format!("{family:?} {activation:?} conv {activation:?}"));
+                on.input_activation = Some(activation);
+                on.slots = Slots::scattered();
+                check(&layer, &on.run(gpu), false);
+            }
         }
     }
 }
@@ -126,7 +128,9 @@ fn activations_before_and_after_a_conv() {
 fn dense_equals_its_twin_in_every_family() {
     for family in FAMILIES {
         let Some(gpu) = gpu(family) else { return };
-        for (inputs, outputs, batch) in [(2, 3, 1), (12, 17, 8), (65, 10, 65), (5, 66, 64), (100, 1, 3), (3, 5, 700)] {
+        for (inputs, outputs, batch) in
+            [(2, 3, 1), (12, 17, 8), (32, 30, 21), (65, 10, 65), (5, 66, 64), (100, 1, 3), (3, 5, 700)]
+        {
             let layer = Dense { outputs, activation: None, gain: 1.0 };
             let input = Shape { channels: inputs, height: 1, width: 1 };
             let mut on =
@@ -143,4 +147,5 @@ fn dense_equals_its_twin_in_every_family() {
             });
         }
     }
+    covers("dense");
 }

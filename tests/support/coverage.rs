@@ -25,6 +25,7 @@ pub const COVERAGE: &[(&str, &[&str])] = &[
             "reduce_slices",
         ],
     ),
+    ("dense", &["dense_forward", "dense_grad_input", "dense_grad_weight"]),
     (
         "batch norm",
         &[

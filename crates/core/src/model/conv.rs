@@ -119,6 +119,12 @@ impl Layer for Conv2d {
         let mut overrides = vec![self.bias_override(), node.output.activation_code(), save];
         let buffers = [node.input.value, e.pass.weights, node.output.value, z];
         let (pixels, columns) = ((g.batch * g.out_height * g.out_width) as usize, g.out_channels4 as usize);
+        if is_small_dense(e.family, &g) {
+            let wide = columns.min(2);
+            overrides.push(("WIDE", wide as f64));
+            let groups = dense_groups(pixels.div_ceil(4) * columns.div_ceil(wide));
+            return e.dispatch(&shaders::DENSE_FORWARD, &overrides, &g, &buffers, groups);
+        }
         let kernel = match e.family {
             Family::Register => &shaders::CONV_FORWARD_REGISTER,
             Family::Subgroup => &shaders::CONV_FORWARD_SUBGROUP,
@@ -176,6 +182,11 @@ impl Conv2d {
         let g = self.geometry(node, e);
         let (pixels, columns) = ((g.batch * g.in_height * g.in_width) as usize, g.in_channels4 as usize);
         let mut overrides = vec![node.input.activation_code()];
+        let buffers = [dy, e.pass.weights, node.input.saved, dx];
+        if is_small_dense(e.family, &g) {
+            let groups = dense_groups(pixels.div_ceil(4) * columns);
+            return e.dispatch(&shaders::DENSE_GRAD_INPUT, &overrides, &g, &buffers, groups);
+        }
         let kernel = match e.family {
             Family::Register => &shaders::CONV_GRAD_INPUT_REGISTER,
             Family::Subgroup => &shaders::CONV_GRAD_INPUT_SUBGROUP,
@@ -183,7 +194,6 @@ impl Conv2d {
             Family::Shared => &shaders::CONV_GRAD_INPUT_SHARED,
         };
         overrides.extend(sizes(kernel, &g));
-        let buffers = [dy, e.pass.weights, node.input.saved, dx];
         let groups = tiles(e.family, pixels, columns, &mut overrides);
         e.dispatch(kernel, &overrides, &g, &buffers, groups);
     }
@@ -217,6 +227,24 @@ fn is_deep(pixels: usize, columns: usize) -> bool {
     columns <= 4 || pixels.div_ceil(64) * columns.div_ceil(16) < 256
 }
 
+/// Whether a layer is dense and so small that software adapters are faster without tiles; these take long to compile, too.
+/// By the layer's sizes alone: all batches go the same way.
+fn is_small_dense(family: Family, g: &Geometry) -> bool {
+    family != Family::Shared && is_dense(g) && g.in_channels4 <= SMALL && g.out_channels4 <= SMALL
+}
+
+/// Vec4s of inputs and of outputs of a small layer.
+const SMALL: u32 = 8;
+
+fn is_dense(g: &Geometry) -> bool {
+    [g.in_height, g.in_width, g.kernel_height, g.kernel_width, g.stride, g.padding] == [1, 1, 1, 1, 1, 0]
+}
+
+/// Workgroups for `invocations` of a `dense` kernel.
+fn dense_groups(invocations: usize) -> usize {
+    invocations.div_ceil(shaders::DENSE_FORWARD.workgroup_size as usize)
+}
+
 /// The kernel for weight gradients of these sizes, and the invocations (for `Shared`, workgroups) that it takes for a slice.
 fn grad_weight_kernel(family: Family, g: &Geometry, blocks: usize) -> (&'static Kernel, usize) {
     let (inputs, columns) = (g.in_channels4 as usize, g.out_channels4 as usize);
@@ -236,6 +264,7 @@ fn grad_weight_kernel(family: Family, g: &Geometry, blocks: usize) -> (&'static 
             (&shaders::CONV_GRAD_WEIGHT_SUBGROUP, tiles)
         }
         _ if several && g.stride <= 3 => (&shaders::CONV_GRAD_WEIGHT_WINDOW, windows * inputs * columns.div_ceil(2)),
+        _ if is_dense(g) => (&shaders::DENSE_GRAD_WEIGHT, blocks.div_ceil(2) * columns.div_ceil(2)),
         _ => (&shaders::CONV_GRAD_WEIGHT_REGISTER, blocks.div_ceil(2) * columns.div_ceil(2)),
     }
 }

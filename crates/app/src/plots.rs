@@ -1,6 +1,7 @@
 //! What can be plotted: which quantities, on which scale, and what each is called.
 
 use crate::curves::Quantity;
+use crate::text::{self, curves};
 
 /// A plot of one or two quantities over training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,43 +72,25 @@ impl Plot {
 
     /// What it is called on screen.
     pub fn title(self) -> &'static str {
-        match self {
-            Self::TestAccuracy => "Test accuracy",
-            Self::Loss => "Loss",
-            Self::TrainAccuracy => "Training accuracy",
-            Self::CleanAccuracy => "Accuracy on right labels",
-            Self::WrongLabels => "Wrong labels learnt",
-            Self::Gap => "Generalisation gap",
-            Self::GradNorm => "Gradient norm",
-            Self::BatchLoss => "Loss of the batch",
-        }
+        curves::title(self)
     }
 
     /// What it means.
     pub fn help(self) -> &'static str {
-        match self {
-            Self::TestAccuracy => "Test examples that are classified right. Their labels are all right.",
-            Self::Loss => "Mean cross-entropy, of the test set (strong) and of the training set (thin).",
-            Self::TrainAccuracy => "Training examples whose label is predicted, wrong labels included.",
-            Self::CleanAccuracy => "The same of those training examples whose label is right.",
-            Self::WrongLabels => "Training examples with a wrong label that is predicted: learnt by heart.",
-            Self::Gap => "Test loss minus training loss.",
-            Self::GradNorm => "|g|, the 2-norm of the batch's gradient at w.",
-            Self::BatchLoss => "The batch's loss at w (strong) and, of SAM, at w + e (thin): the climb.",
-        }
+        curves::help(self)
     }
 
     /// Its curves, the strong one first.
     pub fn curves(self) -> &'static [Curve] {
         match self {
             Self::TestAccuracy => &[(Quantity::TestAccuracy, "")],
-            Self::Loss => &[(Quantity::TestLoss, "test"), (Quantity::TrainLoss, "train")],
+            Self::Loss => &[(Quantity::TestLoss, curves::TEST), (Quantity::TrainLoss, curves::TRAIN)],
             Self::TrainAccuracy => &[(Quantity::TrainAccuracy, "")],
             Self::CleanAccuracy => &[(Quantity::CleanAccuracy, "")],
             Self::WrongLabels => &[(Quantity::FlippedAccuracy, "")],
             Self::Gap => &[(Quantity::Gap, "")],
             Self::GradNorm => &[(Quantity::GradNorm, "")],
-            Self::BatchLoss => &[(Quantity::BatchLoss, ""), (Quantity::SamLoss, "w + e")],
+            Self::BatchLoss => &[(Quantity::BatchLoss, ""), (Quantity::SamLoss, curves::CLIMBED)],
         }
     }
 
@@ -128,8 +111,8 @@ impl Plot {
     /// A value as people read it.
     pub fn value(self, value: f32) -> String {
         match self.height() {
-            _ if !value.is_finite() => "not a number".to_owned(),
-            Height::Share => crate::text::percent(value),
+            _ if !value.is_finite() => curves::NO_NUMBER.to_owned(),
+            Height::Share => text::percent(value),
             Height::Positive | Height::Signed => number(value),
         }
     }

@@ -5,7 +5,7 @@ use crate::curves::Quantity;
 use crate::engine::{Engine, Side};
 use crate::plots::number;
 use crate::state::State;
-use crate::text;
+use crate::text::{self, curves as said};
 
 /// The names of the columns: one a side.
 pub fn columns(engine: &Engine) -> Vec<String> {
@@ -15,17 +15,17 @@ pub fn columns(engine: &Engine) -> Vec<String> {
 /// The rows: a name and a value a side, of the step that is looked back at or of the newest; of several seeds their mean and
 /// half of its 95 % interval.
 pub fn rows(state: &State, engine: &Engine) -> Vec<(String, Vec<String>)> {
-    const NAMED: [(&str, Quantity, bool); 10] = [
-        ("Test accuracy", Quantity::TestAccuracy, true),
-        ("Test loss", Quantity::TestLoss, false),
-        ("Training accuracy", Quantity::TrainAccuracy, true),
-        ("Training loss", Quantity::TrainLoss, false),
-        ("Accuracy on right labels", Quantity::CleanAccuracy, true),
-        ("Agreement with wrong labels", Quantity::FlippedAccuracy, true),
-        ("Test loss minus training loss", Quantity::Gap, false),
-        ("Loss of the batch", Quantity::BatchLoss, false),
-        ("Loss of the batch at w + e", Quantity::SamLoss, false),
-        ("Gradient norm", Quantity::GradNorm, false),
+    const MEASURED: [(Quantity, bool); 10] = [
+        (Quantity::TestAccuracy, true),
+        (Quantity::TestLoss, false),
+        (Quantity::TrainAccuracy, true),
+        (Quantity::TrainLoss, false),
+        (Quantity::CleanAccuracy, true),
+        (Quantity::FlippedAccuracy, true),
+        (Quantity::Gap, false),
+        (Quantity::BatchLoss, false),
+        (Quantity::SamLoss, false),
+        (Quantity::GradNorm, false),
     ];
     let sides = sides(engine);
     let seeds = engine.duel().map_or(1, |duel| duel.seeds().max(1));
@@ -33,7 +33,7 @@ pub fn rows(state: &State, engine: &Engine) -> Vec<(String, Vec<String>)> {
         let value = |side: &Side| {
             let lanes = side.first..side.first + seeds;
             let values: Option<Vec<f32>> = lanes.map(|lane| state.shown(lane, quantity)).collect();
-            values.map_or_else(|| "not measured".to_owned(), |values| written(&values, share))
+            values.map_or_else(|| said::NOT_MEASURED.to_owned(), |values| written(&values, share))
         };
         sides.iter().map(value).collect()
     };
@@ -45,13 +45,18 @@ pub fn rows(state: &State, engine: &Engine) -> Vec<(String, Vec<String>)> {
         sides.iter().map(|side| step(side).map_or_else(|| "0".to_owned(), |point| text::count(value(point)))).collect()
     };
     let mut rows = vec![
-        ("Step of the measurements".to_owned(), counted(|point| point.step)),
-        ("Gradients evaluated until then".to_owned(), counted(|point| point.gradients)),
-        ("Seeds".to_owned(), vec![seeds.to_string(); sides.len()]),
-        ("Radius rho".to_owned(), sides.iter().map(|side| number(side.rho)).collect()),
+        (said::TABLE_STEP.to_owned(), counted(|point| point.step)),
+        (said::TABLE_GRADIENTS.to_owned(), counted(|point| point.gradients)),
+        (said::TABLE_SEEDS.to_owned(), vec![seeds.to_string(); sides.len()]),
+        (said::TABLE_RHO.to_owned(), sides.iter().map(|side| number(side.rho)).collect()),
     ];
-    rows.extend(NAMED.map(|(name, quantity, share)| (name.to_owned(), of(quantity, share))));
-    rows.retain(|(_, values)| values.iter().any(|value| value != "not measured"));
+    rows.extend(
+        MEASURED
+            .into_iter()
+            .zip(said::TABLE_MEASURED)
+            .map(|((quantity, share), name)| (name.to_owned(), of(quantity, share))),
+    );
+    rows.retain(|(_, values)| values.iter().any(|value| value != said::NOT_MEASURED));
     rows
 }
 
@@ -62,7 +67,7 @@ fn sides(engine: &Engine) -> &[Side] {
 fn written(values: &[f32], share: bool) -> String {
     let (mean, half) = interval(values);
     match (share, half > 0.0) {
-        _ if !mean.is_finite() => "not a number".to_owned(),
+        _ if !mean.is_finite() => said::NO_NUMBER.to_owned(),
         (true, false) => text::percent(mean),
         (true, true) => format!("{:.1} ± {:.1} %", 100.0 * mean, 100.0 * half),
         (false, false) => format!("{mean:.4}"),

@@ -19,7 +19,7 @@ mod weights;
 pub use boundary::{ASPECT, Boundary, Moment, Source};
 pub use duel::{Duel, Side};
 pub use examples::{Examples, Seen};
-pub use ground::{BEYOND, Ground, Laid, Line, Scale, Subject, Surface, What, camera};
+pub use ground::{BEYOND, Ground, Laid, Line, Subject, Surface, What, camera};
 pub use job::Job;
 pub use map::{Cell, RhoMap, SIDE};
 pub use meter::{Sharpness, SharpnessMeter};

@@ -6,7 +6,8 @@ use super::setting::setting_ui;
 use crate::command::Command;
 use crate::settings::{self, Setting};
 use crate::state::Layer;
-use crate::{text, tokens};
+use crate::text::{self, bar};
+use crate::tokens;
 use egui::{Popup, RichText, Ui, vec2};
 
 /// The settings of the row, by weight: what does not fit is left to the drawer.
@@ -52,7 +53,7 @@ fn buttons_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         model_ui(ui, scene);
     }
     if !scene.state.hides("seed") {
-        let name = format!("Seed {}", scene.state.config.seed);
+        let name = bar::seed(scene.state.config.seed);
         if icon_button(ui, scene, Icon::Dice, &name, Look::default()).on_hover_text(text::DICE).clicked() {
             scene.ask(Command::Dice);
         }
@@ -60,7 +61,7 @@ fn buttons_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     if !scene.state.hides("seeds") {
         seeds_ui(ui, scene);
     }
-    if !scene.state.hides("*") && ui.button("More…").on_hover_text("All settings").clicked() {
+    if !scene.state.hides("*") && ui.button(bar::MORE).on_hover_text(bar::OF_MORE).clicked() {
         scene.ask(Command::Layer(Layer::Settings));
     }
 }
@@ -68,8 +69,7 @@ fn buttons_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 /// How many seeds are trained at once.
 fn seeds_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let seeds = scene.state.config.seeds;
-    let name = if seeds == 1 { "1 seed".to_owned() } else { format!("{seeds} seeds") };
-    let button = icon_button(ui, scene, Icon::Down, &name, Look::default());
+    let button = icon_button(ui, scene, Icon::Down, &bar::seeds(seeds), Look::default());
     Popup::menu(&button).show(|ui| {
         ui.label(RichText::new(text::SEEDS).color(scene.colors.quiet));
         for count in [1u32, 2, 4, 8, 16] {
@@ -78,7 +78,7 @@ fn seeds_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             }
         }
         let mut equal = scene.state.config.equal_compute;
-        if ui.checkbox(&mut equal, "SGD with SAM's compute").on_hover_text(text::EQUAL_COMPUTE).clicked() {
+        if ui.checkbox(&mut equal, bar::EQUAL_COMPUTE).on_hover_text(text::EQUAL_COMPUTE).clicked() {
             scene.ask(Command::Set("equal_compute".into(), equal.to_string()));
         }
     });
@@ -88,7 +88,7 @@ fn seeds_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 fn model_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let (name, layers) = match scene.engine.duel() {
         Some(duel) => (duel.model().name().to_owned(), widths(duel.model().description())),
-        None => ("network".to_owned(), None),
+        None => (bar::NETWORK.to_owned(), None),
     };
     let shown =
         layers.as_ref().map_or(name, |layers| layers.iter().map(usize::to_string).collect::<Vec<_>>().join("-"));
@@ -97,8 +97,8 @@ fn model_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         ui.set_min_width(240.0);
         if let Some(layers) = layers {
             let (mut depth, mut width) = (layers.len(), layers[0]);
-            let deeper = ui.add(egui::Slider::new(&mut depth, 1..=6).text("hidden layers"));
-            let wider = ui.add(egui::Slider::new(&mut width, 2..=256).logarithmic(true).text("wide"));
+            let deeper = ui.add(egui::Slider::new(&mut depth, 1..=6).text(bar::HIDDEN_LAYERS));
+            let wider = ui.add(egui::Slider::new(&mut width, 2..=256).logarithmic(true).text(bar::WIDE));
             // Another network begins anew: once, when the hand lets go.
             let done = |slider: &egui::Response| slider.drag_stopped() || slider.changed() && !slider.dragged();
             if (deeper.changed() || wider.changed()) && (done(&deeper) || done(&wider)) {

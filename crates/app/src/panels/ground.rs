@@ -4,10 +4,11 @@ use super::Scene;
 use super::line::line_ui;
 use super::slow;
 use crate::command::Command;
-use crate::engine::{Ground, Laid, Scale, Subject, What, camera, place};
+use crate::engine::{Ground, Laid, Subject, What, camera, place};
 use crate::state::PlaneKind;
 use crate::state::SlowMotion;
-use crate::{text, tokens};
+use crate::text::{self, ground as said};
+use crate::tokens;
 use egui::{Align2, Color32, FontId, Mesh, Painter, Pos2, Rect, RichText, Sense, Shape, Stroke, Theme, Ui, pos2, vec2};
 use lowland::view::{TerrainCamera, tint};
 
@@ -53,14 +54,13 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         if scene.state.slow.is_some() {
             ui.label(RichText::new(text::SLOW_TITLE).heading().strong());
             let step = scene.engine.slow().map_or(0, |slow| slow.step());
-            let plane = format!("step {} · plane: w, w + e, and w after it", text::count(step));
-            ui.label(quiet(plane, scene));
+            ui.label(quiet(said::step_plane(step), scene));
             return;
         }
         ui.label(RichText::new(text::GROUND).heading().strong());
         let view = &scene.state.view;
         let (plane, log) = (view.plane, view.log_height);
-        ui.label(quiet(format!("{} · plane:", if log { "training loss, log height" } else { "training loss" }), scene));
+        ui.label(quiet(said::over_plane(log), scene));
         let title = RichText::new(text::plane(plane)).small();
         let menu = ui.menu_button(title, |ui| {
             for kind in PlaneKind::ALL {
@@ -74,7 +74,7 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         menu.response.on_hover_text("Which plane of weights is shown");
         let dimensions = scene.engine.duel().map(|duel| duel.model().parameter_count());
         if let Some(dimensions) = dimensions {
-            ui.label(quiet(format!("a slice of {} dimensions", text::count(dimensions as u64)), scene));
+            ui.label(quiet(said::slice_of(dimensions), scene));
         }
     });
 }
@@ -82,17 +82,10 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 /// Map or landscape, plain or log, over the picture's upper left.
 fn toggles_ui(ui: &mut Ui, scene: &mut Scene<'_>, rect: Rect) {
     let (contour, log) = (scene.state.view.contour, scene.state.view.log_height);
-    let toggles = [
-        (if contour { "Landscape" } else { "Contours" }, Command::ToggleContour, "Map from above, or landscape (C)"),
-        (
-            if log { "Plain height" } else { "Log height" },
-            Command::ToggleLogHeight,
-            "Height by the loss, or its logarithm (L)",
-        ),
-    ];
+    let toggles = [(said::view(contour), Command::ToggleContour), (said::height(log), Command::ToggleLogHeight)];
     let mut over = ui.new_child(egui::UiBuilder::new().max_rect(rect));
     over.horizontal(|ui| {
-        for (label, command, hint) in toggles {
+        for ([label, hint], command) in toggles {
             if ui.button(RichText::new(label).small()).on_hover_text(hint).clicked() {
                 scene.ask(command);
             }
@@ -176,37 +169,32 @@ fn names(scene: &Scene<'_>) -> [String; 2] {
 /// Which moment is shown, and how far the next one is.
 fn moment(scene: &Scene<'_>, ground: &Ground) -> String {
     let Some(surface) = ground.surface() else { return String::new() };
-    let mut said = format!("as of step {}, {} x {}", text::count(surface.step), surface.grid, surface.grid);
+    let mut line = said::as_of(surface.step, surface.grid);
     let shape = scene.engine.duel().map_or(2, |duel| duel.data().shape.len());
     if shape != 2 {
-        said += &format!(" · on the first {} examples", ground.examples());
+        line += &said::on_first(ground.examples());
     }
-    if let Some([first, second]) = surface.variance {
-        let all = 100.0 * (first + second);
-        said += &format!(
-            " · points projected; {all:.0} % of the paths' variance ({:.0} + {:.0})",
-            100.0 * first,
-            100.0 * second
-        );
+    if let Some(shares) = surface.variance {
+        line += &said::projected(shares);
     }
     if let Some(values) = surface.curvatures {
         let names = names(scene);
-        for (name, [first, second]) in names.iter().zip(values) {
-            said += &format!(" · {name} bends by {} and {}", text::loss(first as f32), text::loss(second as f32));
+        for (name, values) in names.iter().zip(values) {
+            line += &said::bends(name, values);
         }
     }
     if surface.same {
-        said += " · both sides are one network";
+        line += said::SAME;
     }
     if let Some(progress) = ground.progress().filter(|_| scene.engine.gpu().is_software()) {
-        said += &format!(" · refreshing {:.0} %", 100.0 * progress);
+        line += &said::refreshing(progress);
     }
     let present = scene.engine.duel().map_or(0, |duel| duel.submitted());
     let subject = scene.state.slow.map_or(Subject::Plane(scene.state.view.plane), |_| Subject::Step);
     if ground.is_stale(scene.state.scrub.unwrap_or(present), subject) {
-        said += " · hatched: out of date";
+        line += said::HATCHED;
     }
-    said
+    line
 }
 
 fn description(scene: &Scene<'_>, ground: &Ground) -> String {
@@ -217,7 +205,7 @@ fn description(scene: &Scene<'_>, ground: &Ground) -> String {
         .filter_map(|side| surface.side(*side).map(|mark| format!("{} {}", names[*side], text::loss(mark.loss))))
         .collect();
     let plane = text::plane(scene.state.view.plane);
-    format!("Loss surface, plane: {plane}. Training loss at step {}: {}.", surface.step, losses.join(", "))
+    said::described(plane, surface.step, &losses)
 }
 
 /// Colours on the ground, which is as deep in both themes.
@@ -258,7 +246,7 @@ fn marks_ui(painter: &Painter, rect: Rect, camera: &TerrainCamera, laid: &Laid, 
     }
     if let Some((place, _)) = find(What::Start) {
         painter.circle(place, 4.0, colors.ink, Stroke::new(1.5, halo));
-        label(painter, place + vec2(8.0, 0.0), Align2::LEFT_CENTER, "start", colors.ink, Some(halo));
+        label(painter, place + vec2(8.0, 0.0), Align2::LEFT_CENTER, said::START, colors.ink, Some(halo));
     }
     for (side, color) in [colors.left, colors.right].into_iter().enumerate() {
         let Some((place, loss)) = find(What::Side(side)) else { continue };
@@ -285,8 +273,8 @@ fn step_ui(painter: &Painter, rect: Rect, camera: &TerrainCamera, laid: &Laid, s
         let circle: Vec<Pos2> = laid.ball.iter().map(|point| at(*point)).collect();
         painter.add(Shape::line(circle, Stroke::new(1.2, colors.right)));
     }
-    let names = [(Some(before), "w", -12.0), (climbed, "w + e", -12.0), (Some(after), "w after", 12.0)];
-    for (point, name, down) in names {
+    let points = [(Some(before), -12.0), (climbed, -12.0), (Some(after), 12.0)];
+    for ((point, down), name) in points.into_iter().zip(said::STEP_POINTS) {
         let Some(point) = point else { continue };
         painter.circle(at(point), 3.5, colors.ink, Stroke::new(1.5, halo));
         label(painter, at(point) + vec2(9.0, down), Align2::LEFT_CENTER, name, Color32::WHITE, Some(halo));
@@ -352,7 +340,7 @@ fn label(painter: &Painter, at: Pos2, align: Align2, said: &str, color: Color32,
 fn scale_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let Some((scale, _)) = scene.engine.ground().and_then(Ground::laid) else { return };
     let quiet = scene.colors.quiet;
-    ui.label(RichText::new("training loss").small().color(quiet));
+    ui.label(RichText::new(said::LOSS).small().color(quiet));
     let width = ui.available_width().min(260.0);
     let (rect, _) = ui.allocate_exact_size(vec2(width, 10.0), Sense::hover());
     ui.painter().add(bar(rect));
@@ -362,21 +350,13 @@ fn scale_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         let at = pos2(row.left() + raw * row.width(), row.top());
         label(ui.painter(), at, align, &text::loss(scale.heights.loss(raw)), scene.colors.ink, None);
     }
-    let mut said = interval(scale);
+    let mut line = said::interval(scale.heights.log, scale.interval);
     if scale.cut {
-        said += &format!("; bent beyond {}", text::loss(scale.heights.high));
+        line += &said::bent_beyond(scale.heights.high);
     }
-    ui.label(RichText::new(said).small().color(quiet));
+    ui.label(RichText::new(line).small().color(quiet));
     if scene.engine.ground().and_then(Ground::laid).is_some_and(|(_, faces)| faces.iter().any(|f| !f.ball.is_empty())) {
         ui.label(RichText::new(text::BALL).small().color(quiet));
-    }
-}
-
-fn interval(scale: &Scale) -> String {
-    if scale.heights.log {
-        format!("a line for every {:.2}-fold", scale.interval)
-    } else {
-        format!("a line for every {}", text::loss(scale.interval))
     }
 }
 

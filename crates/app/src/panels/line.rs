@@ -2,7 +2,8 @@
 
 use super::Scene;
 use crate::engine::BEYOND;
-use crate::{text, tokens};
+use crate::text::{self, ground as said};
+use crate::tokens;
 use egui::{Align2, Color32, FontId, Pos2, Sense, Shape, Stroke, Ui, Vec2, pos2, vec2};
 
 /// Draws the plot into `size`.
@@ -19,22 +20,12 @@ pub fn line_ui(ui: &mut Ui, scene: &Scene<'_>, size: Vec2) {
         })
     };
     let (train, test) = (ends(&line.train), ends(&line.test));
-    response.widget_info(|| {
-        let of = |i: usize| format!("{}: train {}, test {}", names[i], text::loss(train[i]), text::loss(test[i]));
-        let said =
-            format!("Loss on the line from {} to {} at step {}. {}. {}.", names[0], names[1], line.step, of(0), of(1));
-        egui::WidgetInfo::labeled(egui::Role::Image, true, said)
-    });
+    response
+        .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, said::line(&names, line.step, train, test)));
     let font = FontId::proportional(tokens::SMALL);
     let mut x = rect.left();
-    let said = [
-        (format!("{} {} to {}: ", text::ON_THE_LINE, names[0], names[1]), colors.quiet),
-        ("train".into(), colors.ink),
-        (" and ".into(), colors.quiet),
-        ("test".into(), colors.action),
-        (" loss".into(), colors.quiet),
-    ];
-    for (words, color) in said {
+    let inks = [colors.quiet, colors.ink, colors.quiet, colors.action, colors.quiet];
+    for (words, color) in said::on_the_line(&names[0], &names[1]).into_iter().zip(inks) {
         x = painter.text(pos2(x, rect.top()), Align2::LEFT_TOP, words, font.clone(), color).right();
     }
     let plot = egui::Rect::from_min_max(rect.left_top() + vec2(36.0, 20.0), rect.right_bottom() - vec2(4.0, 16.0));

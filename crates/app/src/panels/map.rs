@@ -3,13 +3,13 @@
 use super::Scene;
 use super::layers::window_ui;
 use crate::command::Command;
-use crate::engine::{Cell, RhoMap, SIDE};
+use crate::engine::{RhoMap, SIDE};
 use crate::state::Layer;
-use crate::{text, tokens};
+use crate::text::measured;
+use crate::tokens;
 use egui::{
     Align2, Color32, FontId, ProgressBar, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
-use lowland::train::Trouble;
 
 /// Steps of a cell that are offered.
 const STEPS: [u64; 3] = [300, 1000, 3000];
@@ -20,30 +20,24 @@ const STRIP: f32 = 20.0;
 
 /// Draws the map, if it is open.
 pub fn map_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    window_ui(ui, scene, Layer::Map, "Map of rho and learning rate", 600.0, content_ui);
+    window_ui(ui, scene, Layer::Map, measured::MAP, 600.0, content_ui);
 }
 
 fn content_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    let sentence = "Each cell is a training of its own: same network, same start, same batches, another rho and learning rate. \
-                    The number is its test accuracy; a click takes both settings over.";
-    ui.label(RichText::new(sentence).color(scene.colors.quiet));
+    ui.label(RichText::new(measured::OF_MAP).color(scene.colors.quiet));
     let map = scene.engine.map();
     ui.horizontal_wrapped(|ui| match map.filter(|map| map.is_running()) {
         Some(map) => {
-            if ui.button("Stop").clicked() {
+            if ui.button(measured::STOP).clicked() {
                 scene.ask(Command::TrainMap(None));
             }
-            let line = format!(
-                "{} of {} steps",
-                text::count((map.progress() * map.steps() as f32) as u64),
-                text::count(map.steps())
-            );
+            let line = measured::map_progress(map.progress(), map.steps());
             ui.add(ProgressBar::new(map.progress()).desired_width(220.0).text(line));
         }
         None => {
-            ui.label(if map.is_some() { "Again, with" } else { "Train all cells for" });
+            ui.label(measured::train_map(map.is_some()));
             for steps in STEPS {
-                if ui.button(format!("{} steps", text::count(steps))).clicked() {
+                if ui.button(measured::steps(steps)).clicked() {
                     scene.ask(Command::TrainMap(Some(steps)));
                 }
             }
@@ -60,7 +54,7 @@ fn content_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 fn other_race(scene: &Scene<'_>, map: &RhoMap) -> Option<&'static str> {
     let (now, of) = (&scene.state.config, map.config());
     let same = lowland::config::Config { rho: now.rho, lr: now.lr, ..of.clone() } == *now;
-    (!same).then_some("This map is of another race: the settings have changed since.")
+    (!same).then_some(measured::OTHER_RACE)
 }
 
 fn cells_ui(ui: &mut Ui, scene: &mut Scene<'_>, map: &RhoMap) {
@@ -79,7 +73,7 @@ fn cells_ui(ui: &mut Ui, scene: &mut Scene<'_>, map: &RhoMap) {
         let at = corner + vec2(column as f32 * width, row as f32 * height);
         let place = Rect::from_min_size(at, vec2(width, height)).shrink(3.0);
         if column == 0 {
-            let name = if cell.rho == 0.0 { "0 · SGD".to_owned() } else { cell.rho.to_string() };
+            let name = measured::row(cell.rho);
             ui.painter().text(pos2(at.x - 6.0, place.center().y), Align2::RIGHT_CENTER, name, font.clone(), quiet);
         }
         if row == SIDE - 1 {
@@ -89,16 +83,16 @@ fn cells_ui(ui: &mut Ui, scene: &mut Scene<'_>, map: &RhoMap) {
         cell_ui(ui, scene, map, i, place, range);
     }
     let painter = ui.painter();
-    painter.text(rect.min, Align2::LEFT_TOP, "rho", font.clone(), scene.colors.ink);
+    painter.text(rect.min, Align2::LEFT_TOP, measured::RHO, font.clone(), scene.colors.ink);
     let under = pos2(corner.x + 0.5 * width * SIDE as f32, rect.bottom());
-    painter.text(under, Align2::CENTER_BOTTOM, "learning rate", font, scene.colors.ink);
+    painter.text(under, Align2::CENTER_BOTTOM, measured::LEARNING_RATE, font, scene.colors.ink);
 }
 
 fn cell_ui(ui: &mut Ui, scene: &mut Scene<'_>, map: &RhoMap, i: usize, place: Rect, [low, high]: [f32; 2]) {
     let Some(cell) = map.cells().get(i) else { return };
     let c = scene.colors;
     let response = ui.interact(place, ui.scope_id().with(("cell", i)), Sense::click());
-    let (value, spoken) = (value(cell), spoken(cell));
+    let (value, spoken) = (measured::cell(cell), measured::spoken_cell(cell));
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &spoken));
     let share = cell.accuracy.map_or(0.0, |a| ((a - low) / (high - low).max(0.01)).clamp(0.0, 1.0));
     let (fill, ink) = match (cell.trouble, cell.accuracy) {
@@ -134,26 +128,4 @@ fn cell_ui(ui: &mut Ui, scene: &mut Scene<'_>, map: &RhoMap, i: usize, place: Re
 
 fn mixed(from: Color32, to: Color32, share: f32) -> Color32 {
     from.lerp_to_gamma(to, share)
-}
-
-/// What stands in a cell.
-fn value(cell: &Cell) -> String {
-    match (cell.trouble, cell.accuracy) {
-        (Some(Trouble::Diverged), _) => "diverged".to_owned(),
-        (Some(Trouble::Collapsed), _) => "collapsed".to_owned(),
-        (None, Some(accuracy)) => text::percent(accuracy),
-        (None, None) => "...".to_owned(),
-    }
-}
-
-/// A cell in words.
-fn spoken(cell: &Cell) -> String {
-    let rho = if cell.rho == 0.0 { "rho 0 (SGD)".to_owned() } else { format!("rho {}", cell.rho) };
-    let accuracy = cell.accuracy.map_or_else(|| "not measured yet".to_owned(), text::percent);
-    let trouble = match cell.trouble {
-        Some(Trouble::Diverged) => ", diverged: its loss is no longer a number",
-        Some(Trouble::Collapsed) => ", collapsed: the same answer for every example",
-        None => "",
-    };
-    format!("{rho}, learning rate {}: {accuracy} at step {}{trouble}", cell.lr, text::count(cell.step))
 }

@@ -24,7 +24,7 @@ pub fn messages_ui(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
                 ui.horizontal(|ui| {
                     let color = if message.warning { scene.colors.warning } else { scene.colors.ink };
                     ui.add(Label::new(RichText::new(&message.text).color(color)).wrap());
-                    if message.warning && ui.button("Close").clicked() {
+                    if message.warning && ui.button(crate::text::bar::CLOSE).clicked() {
                         scene.ask(Command::Close);
                     }
                 });

@@ -6,7 +6,8 @@ use super::layers::window_ui;
 use crate::command::Command;
 use crate::engine::{FACTORS, Sharpness, SharpnessMeter};
 use crate::state::Layer;
-use crate::{text, tokens};
+use crate::text::{self, measured};
+use crate::tokens;
 use egui::{Align2, FontId, Grid, Pos2, Rect, RichText, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 /// Height of the plot.
@@ -14,7 +15,7 @@ const PLOT: f32 = 170.0;
 
 /// Draws the meter, if it is open.
 pub fn meter_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    window_ui(ui, scene, Layer::Meter, "Sharpness meter", 560.0, content_ui);
+    window_ui(ui, scene, Layer::Meter, measured::METER, 560.0, content_ui);
 }
 
 fn content_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
@@ -36,9 +37,8 @@ fn content_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         }
     }
     plot_ui(ui, scene, meter, &names);
-    let progress = meter.progress().map_or_else(String::new, |part| format!(" · reading {:.0} %", 100.0 * part));
     let step = meter.last().map_or(0, |last| last.step);
-    let line = format!("as of step {}, on {} training examples{progress}", text::count(step), meter.examples());
+    let line = measured::read(step, meter.examples(), meter.progress());
     ui.label(RichText::new(line).small().color(quiet));
     ui.separator();
     rescale_ui(ui, scene, meter, &names);
@@ -50,16 +50,15 @@ fn names(scene: &Scene<'_>) -> [String; 2] {
 }
 
 fn numbers_ui(ui: &mut Ui, scene: &Scene<'_>, last: &Sharpness, names: &[String; 2]) {
-    let [rho, adaptive] = last.radii;
     let of = |value: fn(&lowland::probe::Reading) -> f64| [0, 1].map(|side| text::number(value(&last.sides[side])));
     let edge = |edge: Option<f64>| edge.map_or_else(|| "-".to_owned(), text::number);
-    let rows: [(String, &str, [String; 2]); 6] = [
-        ("largest curvature, lambda 1".into(), text::OF_LAMBDA, of(|reading| reading.lambda_1)),
-        ("edge of stability of SGD".into(), text::OF_EDGE, [0, 1].map(|side| edge(last.edges[side].base))),
-        ("edge of SAM".into(), text::OF_SAM_EDGE, [0, 1].map(|side| edge(last.edges[side].sam))),
-        (format!("SAM sharpness, rho {rho}"), text::OF_SAM_SHARPNESS, of(|reading| reading.sam_sharpness)),
-        (format!("adaptive sharpness, rho {adaptive}"), text::OF_ADAPTIVE, of(|reading| reading.adaptive_sharpness)),
-        ("length of the gradient".into(), text::OF_GRADIENT, of(|reading| reading.grad_norm)),
+    let rows: [(&str, [String; 2]); 6] = [
+        (text::OF_LAMBDA, of(|reading| reading.lambda_1)),
+        (text::OF_EDGE, [0, 1].map(|side| edge(last.edges[side].base))),
+        (text::OF_SAM_EDGE, [0, 1].map(|side| edge(last.edges[side].sam))),
+        (text::OF_SAM_SHARPNESS, of(|reading| reading.sam_sharpness)),
+        (text::OF_ADAPTIVE, of(|reading| reading.adaptive_sharpness)),
+        (text::OF_GRADIENT, of(|reading| reading.grad_norm)),
     ];
     Grid::new("sharpness").num_columns(3).spacing([18.0, 3.0]).show(ui, |ui| {
         ui.label("");
@@ -67,7 +66,7 @@ fn numbers_ui(ui: &mut Ui, scene: &Scene<'_>, last: &Sharpness, names: &[String;
             ui.label(tokens::strong(name.clone()).color(scene.side_color(side)));
         }
         ui.end_row();
-        for (name, hint, values) in rows {
+        for (name, (hint, values)) in measured::rows(last.radii).into_iter().zip(rows) {
             ui.label(RichText::new(name).color(scene.colors.quiet)).on_hover_text(hint);
             for value in values {
                 ui.label(tokens::strong(value));
@@ -83,14 +82,7 @@ fn plot_ui(ui: &mut Ui, scene: &Scene<'_>, meter: &SharpnessMeter, names: &[Stri
     let read = meter.read();
     response.widget_info(|| {
         let said = match meter.last() {
-            Some(last) => format!(
-                "Largest curvature at step {}: {} {}, {} {}.",
-                last.step,
-                names[0],
-                text::number(last.sides[0].lambda_1),
-                names[1],
-                text::number(last.sides[1].lambda_1)
-            ),
+            Some(last) => measured::curvatures(names, last),
             None => text::METER_WAITS.to_owned(),
         };
         WidgetInfo::labeled(Role::Image, true, said)
@@ -140,7 +132,7 @@ fn plot_ui(ui: &mut Ui, scene: &Scene<'_>, meter: &SharpnessMeter, names: &[Stri
             sound.map(|(step, value)| place(step, value)).collect()
         };
         let (bent, borne) = (points(&mut curvatures(side)), points(&mut edges(side)));
-        for (points, name) in [(&bent, names[side].clone()), (&borne, format!("{}'s edge", names[side]))] {
+        for (points, name) in [(&bent, names[side].clone()), (&borne, measured::edge_of(&names[side]))] {
             if let Some(end) = points.last() {
                 labels.push((end.y, name, color));
             }
@@ -172,7 +164,7 @@ fn decades(low: f64, high: f64) -> Vec<f64> {
 
 /// Dinh's reparametrisation: what it does, the factors, and what came of it.
 fn rescale_ui(ui: &mut Ui, scene: &mut Scene<'_>, meter: &SharpnessMeter, names: &[String; 2]) {
-    ui.label(tokens::strong("Rescale: same network, other weights"));
+    ui.label(tokens::strong(measured::RESCALE));
     let layers = match scene.engine.rescalable() {
         Ok(layers) => layers,
         Err(why) => {
@@ -189,7 +181,7 @@ fn rescale_ui(ui: &mut Ui, scene: &mut Scene<'_>, meter: &SharpnessMeter, names:
                 for factor in [factor, 1.0 / factor] {
                     let label = text::factor(factor);
                     let button = ui.button(RichText::new(&label).small());
-                    let said = format!("Rescale {name} {label}");
+                    let said = measured::rescale(name, &label);
                     button.widget_info(|| WidgetInfo::labeled(Role::Button, true, &said));
                     if button.clicked() {
                         scene.ask(Command::Rescale(side, factor));
@@ -205,17 +197,7 @@ fn rescale_ui(ui: &mut Ui, scene: &mut Scene<'_>, meter: &SharpnessMeter, names:
         return;
     }
     let (old, new) = (&before.sides[rescaled.side], &after.sides[rescaled.side]);
-    let line = format!(
-        "{} {}: lambda 1 from {} to {}, adaptive sharpness from {} to {}, loss from {} to {}: not one prediction has changed.",
-        names[rescaled.side],
-        text::factor(rescaled.factor),
-        text::number(old.lambda_1),
-        text::number(new.lambda_1),
-        text::number(old.adaptive_sharpness),
-        text::number(new.adaptive_sharpness),
-        text::loss(old.loss as f32),
-        text::loss(new.loss as f32),
-    );
+    let line = measured::rescaled(&names[rescaled.side], rescaled.factor, old, new);
     ui.label(RichText::new(line).color(scene.side_color(rescaled.side)));
     ui.label(RichText::new(text::RESCALED).color(scene.colors.quiet));
 }

@@ -5,7 +5,8 @@ use super::layers::window_ui;
 use crate::command::Command;
 use crate::results::{Kind, Line, Measurement, Plane, Spectrum};
 use crate::state::Layer;
-use crate::{text, tokens};
+use crate::text::{self, bar, measured};
+use crate::tokens;
 use egui::{
     Align2, Color32, FontId, Grid, Mesh, Pos2, Rect, RichText, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2,
 };
@@ -16,7 +17,7 @@ const PICTURE: f32 = 260.0;
 
 /// Draws those that are open, if their window is.
 pub fn results_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    window_ui(ui, scene, Layer::Results, "Measurements", 560.0, |ui, scene| {
+    window_ui(ui, scene, Layer::Results, measured::RESULTS, 560.0, |ui, scene| {
         let state = scene.state;
         if state.results.is_empty() {
             ui.label(RichText::new(text::NO_RESULTS).color(scene.colors.quiet));
@@ -24,9 +25,9 @@ pub fn results_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         for (i, measurement) in state.results.iter().enumerate() {
             ui.separator();
             ui.horizontal_wrapped(|ui| {
-                ui.label(tokens::strong(title(measurement)));
+                ui.label(tokens::strong(measured::title(measurement)));
                 ui.label(RichText::new(&measurement.about).color(scene.colors.quiet));
-                let close = ui.button(RichText::new("Close").small());
+                let close = ui.button(RichText::new(bar::CLOSE).small());
                 if close.on_hover_text(&measurement.file).clicked() {
                     scene.ask(Command::CloseResult(i));
                 }
@@ -36,24 +37,12 @@ pub fn results_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     });
 }
 
-fn title(measurement: &Measurement) -> String {
-    match &measurement.kind {
-        Kind::Surface(plane) => format!("Loss surface: {}", plane.name),
-        Kind::Line(_) => "Loss on a line".to_owned(),
-        Kind::Eigenvalues(..) => "Largest eigenvalues".to_owned(),
-        Kind::Spectrum(_) => "Density of eigenvalues".to_owned(),
-        Kind::Numbers(_) => "Numbers".to_owned(),
-    }
-}
-
 fn measurement_ui(ui: &mut Ui, scene: &Scene<'_>, measurement: &Measurement) {
     match &measurement.kind {
         Kind::Surface(plane) => surface_ui(ui, scene, plane),
         Kind::Line(line) => line_ui(ui, scene, line),
         Kind::Eigenvalues(pairs, more) => {
-            let row = |(i, [value, residual]): (usize, &[f64; 2])| {
-                (format!("lambda {}", i + 1), format!("{}, residual {}", text::number(*value), text::number(*residual)))
-            };
+            let row = |(i, pair): (usize, &[f64; 2])| measured::eigenvalue(i, *pair);
             table_ui(ui, scene, &pairs.iter().enumerate().map(row).collect::<Vec<_>>());
             table_ui(ui, scene, more);
         }
@@ -83,7 +72,7 @@ fn surface_ui(ui: &mut Ui, scene: &Scene<'_>, plane: &Plane) {
     let (low, high) =
         (finite.first().copied().unwrap_or(0.0), finite.get(finite.len() * 9 / 10).copied().unwrap_or(1.0));
     let scale = HeightScale::new(low > 0.0, low, high);
-    let said = format!("Loss surface, {}: from {} to {}.", plane.name, text::loss(low), text::loss(high));
+    let said = measured::surface(&plane.name, [low, high]);
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
     let painter = ui.painter_at(rect);
     let last = (plane.grid - 1) as f32;
@@ -118,20 +107,7 @@ fn surface_ui(ui: &mut Ui, scene: &Scene<'_>, plane: &Plane) {
         painter.circle_filled(point, 4.0, Color32::BLACK);
         painter.circle_filled(point, 2.8, Color32::WHITE);
     }
-    let mut line = format!(
-        "{} x {}, from {} (dark) to {} and more (light), x from {} to {}, y from {} to {}",
-        plane.grid,
-        plane.grid,
-        text::loss(low),
-        text::loss(high),
-        text::number(plane.x[0]),
-        text::number(plane.x[1]),
-        text::number(plane.y[0]),
-        text::number(plane.y[1])
-    );
-    if bad > 0 {
-        line += &format!("; losses that are no numbers (red): {bad}");
-    }
+    let line = measured::below_surface(plane, [low, high], bad);
     ui.label(RichText::new(line).small().color(scene.colors.quiet));
 }
 
@@ -198,22 +174,21 @@ fn curves_ui(ui: &mut Ui, scene: &Scene<'_>, curves: &Curves<'_>, said: &str) {
 
 fn line_ui(ui: &mut Ui, scene: &Scene<'_>, line: &Line) {
     let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
-    let lines = vec![
-        ("train loss", wide(&line.train), scene.colors.ink, false),
-        ("test loss", wide(&line.test), scene.colors.action, true),
-    ];
+    let [train, test] = measured::LINE;
+    let lines =
+        vec![(train, wide(&line.train), scene.colors.ink, false), (test, wide(&line.test), scene.colors.action, true)];
     let most = line.train.iter().chain(&line.test).copied().filter(|loss| loss.is_finite()).fold(0.0, f32::max);
-    let said = format!("Loss on a line of {} points, {} at most.", line.at.len(), text::loss(most));
+    let said = measured::line(line.at.len(), most);
     curves_ui(ui, scene, &Curves { at: &line.at, lines, log: true, floor: 1e-6 }, &said);
 }
 
 fn spectrum_ui(ui: &mut Ui, scene: &Scene<'_>, spectrum: &Spectrum) {
+    let [hessian, ggn] = measured::SPECTRUM;
     let lines = vec![
-        ("Hessian", spectrum.hessian.clone(), scene.colors.ink, false),
-        ("Gauss-Newton", spectrum.ggn.clone(), scene.colors.right, true),
+        (hessian, spectrum.hessian.clone(), scene.colors.ink, false),
+        (ggn, spectrum.ggn.clone(), scene.colors.right, true),
     ];
-    let [hessian, ggn] = spectrum.lambda_1.map(text::number);
-    let said = format!("Density of eigenvalues; the largest is {hessian} (Hessian) and {ggn} (Gauss-Newton).");
+    let said = measured::spectrum(spectrum.lambda_1);
     curves_ui(ui, scene, &Curves { at: &spectrum.grid, lines, log: true, floor: 1e-7 }, &said);
     ui.label(RichText::new(said).small().color(scene.colors.quiet));
 }

@@ -6,15 +6,14 @@ use crate::command::Command;
 use crate::curves::Quantity;
 use crate::runs::Run;
 use crate::state::Layer;
-use crate::{bands, text, tokens};
+use crate::text::{self, bar};
+use crate::{bands, tokens};
 use egui::{Color32, Id, RichText, TextEdit, Ui, vec2};
 
 /// Draws the list, if it is open.
 pub fn runs_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    window_ui(ui, scene, Layer::Runs, "Run folders", 540.0, |ui, scene| {
-        let sentence = "Folders that lowland train, compare or sweep made, finished or not. Their curves lie in the plots \
-                        beside those of the race. A folder can be dropped here, too.";
-        ui.label(RichText::new(sentence).color(scene.colors.quiet));
+    window_ui(ui, scene, Layer::Runs, bar::RUNS, 540.0, |ui, scene| {
+        ui.label(RichText::new(bar::OF_RUNS).color(scene.colors.quiet));
         path_ui(ui, scene);
         for i in 0..scene.state.runs.all().len() {
             run_ui(ui, scene, i);
@@ -27,14 +26,14 @@ fn path_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let mut path = ui.data(|data| data.get_temp::<String>(id)).unwrap_or_default();
     ui.horizontal(|ui| {
         let width = (ui.available_width() - 150.0).max(120.0);
-        let edit = TextEdit::singleline(&mut path).hint_text("path of a folder").desired_width(width);
+        let edit = TextEdit::singleline(&mut path).hint_text(bar::PATH_HINT).desired_width(width);
         let edit = ui.add(edit);
-        edit.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Path of a run folder"));
+        edit.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, bar::PATH));
         let entered = edit.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-        if (ui.button("Open").clicked() || entered) && !path.trim().is_empty() {
+        if (ui.button(bar::OPEN_RUN).clicked() || entered) && !path.trim().is_empty() {
             scene.ask(Command::OpenRun(std::mem::take(&mut path)));
         }
-        if cfg!(not(target_family = "wasm")) && ui.button("Choose...").clicked() {
+        if cfg!(not(target_family = "wasm")) && ui.button(bar::CHOOSE).clicked() {
             scene.ask(Command::ChooseRun);
         }
     });
@@ -51,10 +50,10 @@ fn run_ui(ui: &mut Ui, scene: &mut Scene<'_>, i: usize) {
         ui.label(RichText::new(summary(run)).color(scene.colors.quiet));
     });
     ui.horizontal(|ui| {
-        if ui.button("Train this").on_hover_text("Takes its configuration over: the race begins anew").clicked() {
+        if ui.button(bar::TRAIN_RUN).on_hover_text(bar::OF_TRAIN_RUN).clicked() {
             scene.commands.push(Command::TrainRun(i));
         }
-        if ui.button("Close").clicked() {
+        if ui.button(bar::CLOSE).clicked() {
             scene.commands.push(Command::CloseRun(i));
         }
     });
@@ -63,18 +62,14 @@ fn run_ui(ui: &mut Ui, scene: &mut Scene<'_>, i: usize) {
 /// What it trained, and where it stands.
 fn summary(run: &Run) -> String {
     let config = run.config();
-    let mut line = format!("{}, {} wrong labels", config.data, text::percent(config.label_noise));
+    let mut line = bar::run(&config.data, config.label_noise);
     for group in run.groups() {
         let at = |lane| run.curves().last(lane, Quantity::TestAccuracy);
         let values: Vec<f32> =
             (group.first..group.first + group.seeds).filter_map(at).map(|point| point.value).collect();
         let label = text::side(&group.label);
-        let Some(point) = at(group.first) else {
-            line += &format!(" · {label}");
-            continue;
-        };
-        let (mean, _) = bands::interval(&values);
-        line += &format!(" · {label} {} at step {}", text::percent(mean), text::count(point.step));
+        let stands = at(group.first).map(|point| (bands::interval(&values).0, point.step));
+        line += &bar::run_side(&label, stands);
     }
     line
 }

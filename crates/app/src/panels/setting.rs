@@ -50,7 +50,7 @@ fn help_ui(ui: &mut Ui, scene: &Scene<'_>, setting: &Setting, default: &str) {
     ui.set_max_width(300.0);
     ui.label(setting.help);
     let default = if default.is_empty() { text::BY_THE_DATA } else { default };
-    let line = format!("{} Default here: {default}. Double click: the default.", text::change(setting.change));
+    let line = text::bar::setting_note(setting.change, default);
     ui.label(RichText::new(line).small().color(scene.colors.quiet));
 }
 

@@ -3,7 +3,8 @@
 use super::Scene;
 use crate::command::Command;
 use crate::engine::Numbers;
-use crate::{text, tokens};
+use crate::text::{self, ground as said};
+use crate::tokens;
 use egui::{Align2, FontId, RichText, Sense, Stroke, Ui, vec2};
 
 /// Height of the row of parts, in two rows of three.
@@ -58,11 +59,9 @@ fn part_ui(
     let colors = scene.colors;
     let [name, formula] = text::SLOW_PARTS[part];
     let skipped = !climbs && (1..5).contains(&part);
-    let value = numbers.map_or_else(String::new, |numbers| value(part, numbers));
-    response.widget_info(|| {
-        let now = if lit { ", now" } else { "" };
-        egui::WidgetInfo::labeled(egui::Role::Label, true, format!("{name}: {formula}. {value}{now}"))
-    });
+    let value = numbers.map_or_else(String::new, |numbers| said::part_value(part, numbers));
+    response
+        .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, said::part([name, formula], &value, lit)));
     let painter = ui.painter_at(rect);
     let edge = if lit { Stroke::new(1.5, colors.right) } else { Stroke::new(1.0, colors.edge) };
     painter.rect(rect, tokens::CONTROL_CORNER, colors.control, edge, egui::StrokeKind::Inside);
@@ -88,17 +87,4 @@ fn part_ui(
         ink,
     );
     painter.text(egui::pos2(right, rect.top() + 4.0), Align2::RIGHT_TOP, value, font, ink);
-}
-
-/// The number of a part.
-fn value(part: usize, n: &Numbers) -> String {
-    let known = |value: Option<f32>| value.map_or_else(|| "...".into(), text::loss);
-    match part {
-        0 => format!("L {}, |g| {}", text::loss(n.loss), text::loss(n.gradient)),
-        1 => "length 1".into(),
-        2 => format!("rho {}", text::loss(n.rho)),
-        3 => format!("L {}, |g_s| {}", known(n.climbed_loss), known(n.second)),
-        4 => format!("L {}", text::loss(n.loss)),
-        _ => format!("lr {}, moved {}", text::loss(n.lr), known(n.moved)),
-    }
 }

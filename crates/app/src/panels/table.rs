@@ -3,12 +3,12 @@
 use super::Scene;
 use super::layers::window_ui;
 use crate::state::Layer;
-use crate::{table, tokens};
+use crate::{table, text, tokens};
 use egui::{Grid, Label, RichText, Ui, vec2};
 
 /// Draws the table, if it is open.
 pub fn table_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    window_ui(ui, scene, Layer::Table, "Numbers", 460.0, |ui, scene| {
+    window_ui(ui, scene, Layer::Table, text::curves::TABLE, 460.0, |ui, scene| {
         let names = 0.48 * ui.available_width();
         Grid::new("numbers").striped(true).spacing(vec2(14.0, 6.0)).max_col_width(names).show(ui, |ui| {
             ui.label("");

@@ -5,7 +5,8 @@ use super::icons::{Icon, Look, icon_button, logo_ui};
 use crate::command::Command;
 use crate::presets::{self, PRESETS};
 use crate::state::Layer;
-use crate::{text, tokens};
+use crate::text::{self, bar};
+use crate::tokens;
 use egui::text::LayoutJob;
 use egui::{Align, FontId, Label, Layout, Popup, TextFormat, Ui};
 
@@ -21,7 +22,7 @@ pub fn top_bar_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         transport_ui(ui, scene, bare);
         counter_ui(ui, scene);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if ui.button("?").on_hover_text("Keys and commands").clicked() {
+            if ui.button("?").on_hover_text(bar::OF_KEYS).clicked() {
                 scene.ask(Command::Layer(Layer::Keys));
             }
             if icon_button(ui, scene, Icon::Theme, text::THEME, Look { bare: true, ..Look::default() }).clicked() {
@@ -56,17 +57,17 @@ pub fn thumb_bar_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let menu = icon_button(ui, scene, Icon::Menu, "Menu", bare);
+            let menu = icon_button(ui, scene, Icon::Menu, bar::MENU, bare);
             Popup::menu(&menu).show(|ui| {
                 for (name, command) in [
-                    ("Settings", Command::Layer(Layer::Settings)),
-                    ("All commands", Command::Layer(Layer::Palette)),
-                    ("Numbers as a table", Command::Layer(Layer::Table)),
+                    (bar::SETTINGS, Command::Layer(Layer::Settings)),
+                    (bar::COMMANDS, Command::Layer(Layer::Palette)),
+                    (bar::TABLE, Command::Layer(Layer::Table)),
                     (text::SHARE, Command::CopyLink),
-                    ("Open a file", Command::Open),
+                    (bar::OPEN, Command::Open),
                     (text::THEME, Command::NextTheme),
-                    ("Keys", Command::Layer(Layer::Keys)),
-                    ("About", Command::Layer(Layer::About)),
+                    (bar::KEYS, Command::Layer(Layer::Keys)),
+                    (bar::ABOUT, Command::Layer(Layer::About)),
                 ] {
                     if ui.button(name).clicked() {
                         scene.ask(command);
@@ -79,15 +80,15 @@ pub fn thumb_bar_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 }
 
 const TRANSPORT: [(Icon, &str, Command); 3] = [
-    (Icon::Step, "Step", Command::Step),
-    (Icon::Restart, "Restart", Command::Restart),
-    (Icon::Slow, "Slow motion", Command::SlowMotion),
+    (Icon::Step, bar::STEP, Command::Step),
+    (Icon::Restart, bar::RESTART, Command::Restart),
+    (Icon::Slow, bar::SLOW, Command::SlowMotion),
 ];
 
 fn transport_ui(ui: &mut Ui, scene: &mut Scene<'_>, bare: bool) {
     let play = if scene.state.playing { (Icon::Pause, text::PAUSE) } else { (Icon::Play, text::PLAY) };
     let button = icon_button(ui, scene, play.0, play.1, Look { action: true, ..Look::default() });
-    if button.on_hover_text("Space").clicked() {
+    if button.on_hover_text(bar::SPACE).clicked() {
         scene.ask(Command::TogglePlay);
     }
     for (icon, name, command) in TRANSPORT {
@@ -104,33 +105,33 @@ fn counter_ui(ui: &mut Ui, scene: &Scene<'_>) {
     let mut job = LayoutJob::default();
     let quiet = TextFormat::simple(FontId::proportional(tokens::BODY), scene.colors.quiet);
     let strong = TextFormat::simple(tokens::strong_font(tokens::BODY), scene.colors.ink);
-    job.append("step ", 0.0, quiet.clone());
+    job.append(bar::COUNTER, 0.0, quiet.clone());
     job.append(&text::count(duel.map_or(0, |duel| duel.submitted())), 0.0, strong);
     if let Some(speed) = scene.engine.steps_per_second().filter(|_| scene.state.playing) {
-        job.append(&format!("  ·  {} steps/s", text::count(speed.round() as u64)), 0.0, quiet);
+        job.append(&bar::speed(speed), 0.0, quiet);
     }
     ui.add(Label::new(job));
 }
 
 fn share_ui(ui: &mut Ui, scene: &mut Scene<'_>, bare: bool) {
     let share = icon_button(ui, scene, Icon::Share, text::SHARE, Look { bare, ..Look::default() });
-    if share.on_hover_text("Copies the link to what is on screen").clicked() {
+    if share.on_hover_text(bar::OF_SHARE).clicked() {
         scene.ask(Command::CopyLink);
     }
 }
 
 fn save_ui(ui: &mut Ui, scene: &mut Scene<'_>, bare: bool) {
-    let button = icon_button(ui, scene, Icon::Save, "Save", Look { bare, ..Look::default() });
+    let button = icon_button(ui, scene, Icon::Save, bar::SAVE, Look { bare, ..Look::default() });
     let label = |side: usize| {
         let side = scene.engine.duel().and_then(|duel| duel.sides().get(side));
-        side.map_or_else(|| "this side".to_owned(), |side| text::side(&side.label))
+        side.map_or_else(|| bar::THIS_SIDE.to_owned(), |side| text::side(&side.label))
     };
     let items = [
-        ("config", "Settings (JSON, for lowland --config)".to_owned()),
-        ("checkpoint-left", format!("Weights of {} (safetensors)", label(0))),
-        ("checkpoint-right", format!("Weights of {} (safetensors)", label(1))),
-        ("csv", "Curves (CSV)".to_owned()),
-        ("png", "Picture of the window (PNG)".to_owned()),
+        ("config", bar::SAVE_CONFIG.to_owned()),
+        ("checkpoint-left", bar::save_weights(&label(0))),
+        ("checkpoint-right", bar::save_weights(&label(1))),
+        ("csv", bar::SAVE_CURVES.to_owned()),
+        ("png", bar::SAVE_PICTURE.to_owned()),
     ];
     Popup::menu(&button).show(|ui| {
         for (kind, title) in items {
@@ -139,17 +140,17 @@ fn save_ui(ui: &mut Ui, scene: &mut Scene<'_>, bare: bool) {
             }
         }
         ui.separator();
-        if ui.button("Open a file...").clicked() {
+        if ui.button(bar::OPEN_A_FILE).clicked() {
             scene.ask(Command::Open);
         }
-        if ui.button("Copy the command line").on_hover_text("lowland compare ..., which trains the same").clicked() {
+        if ui.button(bar::COPY_COMMAND).on_hover_text(bar::OF_COMMAND).clicked() {
             scene.ask(Command::CopyCommandLine);
         }
     });
 }
 
 fn presets_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    let title = presets::preset_of(&scene.state.config).map_or("Your own race", |preset| preset.title);
+    let title = presets::preset_of(&scene.state.config).map_or(bar::OWN_RACE, |preset| preset.title);
     let button = icon_button(ui, scene, Icon::Down, title, Look::default());
     Popup::menu(&button).show(|ui| {
         for preset in PRESETS {
@@ -171,9 +172,10 @@ pub fn sentence_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 /// The names of the sides in their colours, and what stands between `**` in the heavier weight.
 fn sentence_job(scene: &Scene<'_>, sentence: &str) -> LayoutJob {
     let size = if scene.narrow { tokens::BODY } else { tokens::HEADING };
-    let names: Vec<String> = scene.engine.duel().map_or(vec!["SGD".into(), "SAM".into()], |duel| {
-        duel.sides().iter().take(2).map(|side| text::side(&side.label)).collect()
-    });
+    let names: Vec<String> = scene.engine.duel().map_or_else(
+        || bar::SIDES.map(String::from).to_vec(),
+        |duel| duel.sides().iter().take(2).map(|side| text::side(&side.label)).collect(),
+    );
     let mut job = LayoutJob::default();
     for (i, part) in sentence.split("**").enumerate() {
         for word in part.split_inclusive(|c: char| !c.is_alphanumeric()) {

@@ -9,7 +9,8 @@ use crate::command::Command;
 use crate::curves::Quantity;
 use crate::plots::{Height, Plot};
 use crate::state::Axis;
-use crate::{text, tokens};
+use crate::text::{self, curves as said};
+use crate::tokens;
 use egui::{Align, EventFilter, Key, Layout, Rect, Response, RichText, Role, Sense, Slider, Ui, WidgetInfo};
 use egui::{Stroke, vec2};
 use plot::{BELOW, Chart, LEFT, Line, RIGHT};
@@ -72,7 +73,7 @@ fn plots_ui(ui: &mut Ui, scene: &mut Scene<'_>, places: &[usize], height: f32, r
         let (rect, mut response) =
             ui.allocate_exact_size(vec2(ui.available_width(), height + below + APART), Sense::click_and_drag());
         let moment = scene.state.scrub.or(scene.engine.duel().map(|duel| duel.submitted())).unwrap_or(0);
-        response.widget_info(|| WidgetInfo::slider(true, moment as f64, format!("Plot of {}", plot.title())));
+        response.widget_info(|| WidgetInfo::slider(true, moment as f64, said::plot_of(plot.title())));
         response = response.on_hover_cursor(egui::CursorIcon::ResizeHorizontal);
         let area = Rect::from_min_max(
             rect.min + vec2(LEFT, APART),
@@ -239,8 +240,7 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>, place: usize, chart: &Chart<'_>, 
             }
         }
     });
-    let named = ["Upper plot", "Lower plot"][place.min(1)];
-    menu.response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{named}: {}", plot.title())));
+    menu.response.widget_info(|| WidgetInfo::labeled(Role::Button, true, said::chooser(place, plot.title())));
     menu.response.on_hover_text(plot.help());
     for line in chart.lines.iter().filter(|line| line.strong && line.live) {
         let step = scene.state.scrub.filter(|_| line.side < 2);
@@ -258,8 +258,8 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>, place: usize, chart: &Chart<'_>, 
         }
         if plot.height() == Height::Positive {
             let log = scene.state.view.log_loss;
-            let button = egui::Button::selectable(log, RichText::new("log").size(tokens::SMALL));
-            if ui.add(button).on_hover_text("Height by the logarithm, or plain").clicked() {
+            let button = egui::Button::selectable(log, RichText::new(said::LOG).size(tokens::SMALL));
+            if ui.add(button).on_hover_text(said::OF_LOG).clicked() {
                 scene.ask(Command::ToggleLogLoss);
             }
         }
@@ -272,16 +272,16 @@ fn axis_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let narrow = scene.narrow;
     if !narrow {
         let amount = scene.state.view.smoothing;
-        let smooth = ui.menu_button(quiet(format!("smooth {}", (100.0 * amount).round() / 100.0)), |ui| {
+        let smooth = ui.menu_button(quiet(said::smooth(amount)), |ui| {
             smoothing_ui(ui, scene);
         });
-        smooth.response.on_hover_text("Smoothing of curves");
+        smooth.response.on_hover_text(said::OF_SMOOTHING);
     }
     let axis = scene.state.view.axis;
-    let menu = ui.menu_button(quiet(format!("over {}", axis_name(axis))), |ui| {
+    let menu = ui.menu_button(quiet(said::over(axis)), |ui| {
         for other in Axis::ALL {
-            let button = egui::Button::selectable(*other == axis, axis_name(*other));
-            if ui.add(button).on_hover_text(axis_help(*other)).clicked() {
+            let button = egui::Button::selectable(*other == axis, said::axis(*other));
+            if ui.add(button).on_hover_text(said::of_axis(*other)).clicked() {
                 scene.commands.push(Command::Axis(*other));
             }
         }
@@ -290,30 +290,14 @@ fn axis_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             smoothing_ui(ui, scene);
         }
     });
-    menu.response.on_hover_text(axis_help(axis));
+    menu.response.on_hover_text(said::of_axis(axis));
 }
 
 fn smoothing_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    ui.label("Smoothing of curves; the measured ones stay, faint");
+    ui.label(said::SMOOTHING_NOTE);
     let mut amount = scene.state.view.smoothing;
-    if ui.add(Slider::new(&mut amount, 0.0..=0.99).fixed_decimals(2).text("smoothing")).changed() {
+    if ui.add(Slider::new(&mut amount, 0.0..=0.99).fixed_decimals(2).text(said::SMOOTHING)).changed() {
         scene.ask(Command::Smoothing(amount));
-    }
-}
-
-fn axis_name(axis: Axis) -> &'static str {
-    match axis {
-        Axis::Steps => "steps",
-        Axis::Gradients => "gradients",
-        Axis::Seconds => "seconds",
-    }
-}
-
-fn axis_help(axis: Axis) -> &'static str {
-    match axis {
-        Axis::Steps => "Steps: one update of the weights each",
-        Axis::Gradients => "Gradient evaluations: SAM pays two a step, SGD one",
-        Axis::Seconds => "Seconds of training on this device, all lanes together",
     }
 }
 
@@ -323,23 +307,20 @@ fn footer_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     ui.horizontal_centered(|ui| {
         let narrow = scene.narrow;
         if let Some(score) = score(scene).filter(|_| !narrow || seeds(scene) > 1) {
-            ui.label(small(score)).on_hover_text(
-                "By the last test accuracy, seed by seed. Bands are the mean over seeds and its 95 % interval (Student's t).",
-            );
+            ui.label(small(score)).on_hover_text(said::OF_SCORE);
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let Some(step) = scene.state.scrub else {
                 if let Some(line) = kept(ui, scene) {
-                    let help = "Drag on a plot to look back: boundaries, surface and figures are then those of that step";
-                    ui.label(small(line)).on_hover_text(help);
+                    ui.label(small(line)).on_hover_text(said::OF_HISTORY);
                 }
                 return;
             };
-            if ui.button("Present").on_hover_text("Back to the present (End)").clicked() {
+            if ui.button(said::PRESENT).on_hover_text(said::OF_PRESENT).clicked() {
                 scene.ask(Command::Scrub(None));
             }
             let now = scene.engine.duel().map_or(0, |duel| duel.submitted());
-            let line = format!("looking back at step {} of {}", text::count(step), text::count(now));
+            let line = said::looking_back(step, now);
             ui.label(RichText::new(line).size(tokens::BODY));
         });
     });
@@ -349,14 +330,10 @@ fn footer_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 fn kept(ui: &Ui, scene: &Scene<'_>) -> Option<String> {
     let past = scene.engine.past()?;
     let Some(history) = past.history() else {
-        return past.refused().map(|_| "no history: it would be too large".into());
+        return past.refused().map(|_| said::NO_HISTORY.into());
     };
-    let (moments, bytes) = (history.entries().len(), text::bytes(history.bytes()));
-    let bound = text::bytes(history.max_bytes());
-    Some(match ui.available_width() < 230.0 {
-        true => format!("{bytes} of at most {bound}"),
-        false => format!("history: {moments} moments, {bytes} of at most {bound}"),
-    })
+    let short = ui.available_width() < 230.0;
+    Some(said::history(history.entries().len(), history.bytes(), history.max_bytes(), short))
 }
 
 fn seeds(scene: &Scene<'_>) -> usize {
@@ -373,13 +350,11 @@ fn score(scene: &Scene<'_>) -> Option<String> {
     let score = bands::score(curves, left.first, right.first, seeds, Quantity::TestAccuracy, step)?;
     let (left, right) = (text::side(&left.label), text::side(&right.label));
     if seeds < 2 {
-        let pays = format!("One seed. {right} pays two gradients a step.");
-        return Some(pays).filter(|_| duel.sides().get(1).is_some_and(|side| side.gradients == 2));
+        return Some(said::one_seed(&right)).filter(|_| duel.sides().get(1).is_some_and(|side| side.gradients == 2));
     }
-    let ties = if score.ties > 0 { format!(", {} alike", score.ties) } else { String::new() };
     let behind = seeds - score.ahead - score.ties;
     Some(match score.ahead >= behind {
-        true => format!("{right} ahead in {} of {seeds} seeds{ties}", score.ahead),
-        false => format!("{left} ahead in {behind} of {seeds} seeds{ties}"),
+        true => said::ahead(&right, score.ahead, seeds, score.ties),
+        false => said::ahead(&left, behind, seeds, score.ties),
     })
 }

@@ -1,9 +1,10 @@
 //! Draws one plot.
 
-use super::scale::{Scale, axis_ticks, axis_value};
+use super::scale::{Scale, axis_ticks};
 use crate::bands::{self, Mean};
 use crate::plots::Plot;
 use crate::state::Axis;
+use crate::text::curves::axis_value;
 use crate::tokens::{self, Colors};
 use egui::{Align2, Color32, FontId, Mesh, Painter, Pos2, Rect, Shape, Stroke, pos2, vec2};
 

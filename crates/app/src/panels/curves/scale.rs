@@ -2,7 +2,7 @@
 
 use crate::plots::{Height, number};
 use crate::state::Axis;
-use crate::text;
+use crate::text::curves::axis_value;
 
 /// The range of a plot's height.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,15 +115,6 @@ fn decades(low: f32, high: f32, most: usize) -> Vec<f32> {
 pub fn axis_ticks(axis: Axis, end: f64, most: usize) -> Vec<(f64, String)> {
     let values = even(0.0, end, most);
     values.into_iter().map(|value| (f64::from(value), axis_value(axis, f64::from(value)))).collect()
-}
-
-/// A place on an axis as people read it.
-pub fn axis_value(axis: Axis, x: f64) -> String {
-    match axis {
-        Axis::Steps | Axis::Gradients => text::count(x.round().max(0.0) as u64),
-        Axis::Seconds if x > 0.0 && x < 10.0 => format!("{x:.1} s"),
-        Axis::Seconds => format!("{x:.0} s"),
-    }
 }
 
 #[cfg(test)]

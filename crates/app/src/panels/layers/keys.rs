@@ -8,7 +8,7 @@ use egui::{Grid, RichText, Ui};
 
 /// Draws it, if it is open.
 pub fn keys_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    window_ui(ui, scene, Layer::Keys, "Keys", 440.0, |ui, scene| {
+    window_ui(ui, scene, Layer::Keys, text::bar::KEYS, 440.0, |ui, scene| {
         let context = ui.ctx().clone();
         Grid::new("keys").num_columns(2).spacing([16.0, 4.0]).show(ui, |ui| {
             let plain = COMMANDS.iter().filter_map(|spec| Some((spec.key?, spec.title)));

@@ -5,7 +5,8 @@ use crate::command::{COMMANDS, Command};
 use crate::presets::PRESETS;
 use crate::settings::SETTINGS;
 use crate::state::Layer;
-use crate::{text, tokens};
+use crate::text::{self, bar};
+use crate::tokens;
 use egui::{Align2, Area, Id, Key, Modifiers, Order, RichText, ScrollArea, TextEdit, Ui};
 
 /// A line of the palette.
@@ -41,7 +42,7 @@ pub fn palette_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             let (down, up, enter) = (pressed(ui, Key::ArrowDown), pressed(ui, Key::ArrowUp), pressed(ui, Key::Enter));
             let edit = TextEdit::singleline(&mut typed).id(field).hint_text(text::PALETTE_HINT).desired_width(width);
             let edit = ui.add(edit);
-            edit.widget_info(|| egui::WidgetInfo::labeled(egui::Role::SearchInput, true, "All commands"));
+            edit.widget_info(|| egui::WidgetInfo::labeled(egui::Role::SearchInput, true, bar::COMMANDS));
             if opening || !edit.has_focus() {
                 edit.request_focus();
             }
@@ -89,12 +90,12 @@ fn entries(typed: &str) -> Vec<Entry> {
             None => offer(spec.title.to_owned(), spec.key, Command::parse(spec.name, "")),
             Some(_) if spec.name == "preset" => {
                 for preset in PRESETS {
-                    offer(format!("Preset: {}", preset.title), None, Command::parse("preset", preset.name));
+                    offer(bar::preset(preset.title), None, Command::parse("preset", preset.name));
                 }
             }
             Some(_) if spec.name == "reset" => {
                 for setting in SETTINGS {
-                    offer(format!("Default of {}", setting.label), None, Command::parse("reset", setting.key));
+                    offer(bar::default_of(setting.label), None, Command::parse("reset", setting.key));
                 }
             }
             Some(_) => {
@@ -111,7 +112,7 @@ fn entries(typed: &str) -> Vec<Entry> {
         entries.insert(0, Entry { title: typed.trim().to_owned(), key: None, command });
     } else if typed.contains('=') && !typed.trim().starts_with('=') {
         let command = Command::parse("set", typed);
-        let set = command.map(|command| Entry { title: format!("Set {}", typed.trim()), key: None, command });
+        let set = command.map(|command| Entry { title: bar::set(typed.trim()), key: None, command });
         entries.extend(set);
     }
     entries

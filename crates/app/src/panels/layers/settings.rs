@@ -6,35 +6,34 @@ use crate::command::Command;
 use crate::panels::setting::setting_ui;
 use crate::settings::{self, SETTINGS};
 use crate::state::Layer;
-use crate::{share, text, tokens};
+use crate::text::{self, bar};
+use crate::{share, tokens};
 use egui::{ComboBox, Id, Label, RichText, TextEdit, Ui};
 
-const GROUPS: [(&str, &[&str]); 4] = [
-    (
-        "Optimizers",
-        &[
-            "optimizer",
-            "rho",
-            "lr",
-            "momentum",
-            "weight_decay",
-            "nesterov",
-            "base",
-            "m",
-            "p",
-            "ascent_steps",
-            "second_order",
-        ],
-    ),
-    ("Data", &["data", "data_size", "data_noise", "data_seed", "label_noise", "label_smoothing", "batch"]),
-    ("Network", &["model", "activation", "norm", "dropout"]),
-    ("Race", &["seed", "seeds", "equal_compute"]),
+/// The keys of each group, as `bar::GROUPS` names them.
+const GROUPS: [&[&str]; 4] = [
+    &[
+        "optimizer",
+        "rho",
+        "lr",
+        "momentum",
+        "weight_decay",
+        "nesterov",
+        "base",
+        "m",
+        "p",
+        "ascent_steps",
+        "second_order",
+    ],
+    &["data", "data_size", "data_noise", "data_seed", "label_noise", "label_smoothing", "batch"],
+    &["model", "activation", "norm", "dropout"],
+    &["seed", "seeds", "equal_compute"],
 ];
 
 /// Draws the drawer, if it is open.
 pub fn settings_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    window_ui(ui, scene, Layer::Settings, "Settings", 380.0, |ui, scene| {
-        for (title, keys) in GROUPS {
+    window_ui(ui, scene, Layer::Settings, bar::SETTINGS, 380.0, |ui, scene| {
+        for (title, keys) in bar::GROUPS.into_iter().zip(GROUPS) {
             ui.label(tokens::strong(title).size(tokens::HEADING));
             for key in keys.iter().filter(|key| !scene.state.hides(key)) {
                 let width = ui.available_width();
@@ -50,7 +49,7 @@ pub fn settings_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         let steps = scene.engine.duel().map_or(0, |duel| duel.submitted());
         let line = share::command_line(&scene.state.config, steps);
         ui.add(Label::new(RichText::new(line).monospace().color(scene.colors.quiet)).wrap());
-        if ui.button("Copy the command line").clicked() {
+        if ui.button(bar::COPY_COMMAND).clicked() {
             scene.ask(Command::CopyCommandLine);
         }
     });
@@ -58,7 +57,7 @@ pub fn settings_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 
 /// A key without a control, by its name.
 fn any_key_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    ui.label(tokens::strong("Any other setting"));
+    ui.label(tokens::strong(bar::ANY_OTHER));
     let place = Id::unique("any key");
     let object = scene.state.config.to_object();
     let keys: Vec<&String> = object.keys().filter(|key| !SETTINGS.iter().any(|setting| setting.key == *key)).collect();
@@ -77,7 +76,7 @@ fn any_key_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         });
         let edit = ui.add(TextEdit::singleline(&mut value).hint_text(text::BY_DEFAULT).desired_width(120.0));
         let enter = edit.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-        if ui.button("Set").clicked() || enter {
+        if ui.button(bar::SET).clicked() || enter {
             scene.ask(Command::Set(key.clone(), value.clone()));
         }
     });
@@ -91,7 +90,7 @@ mod tests {
     #[test]
     fn every_setting_is_in_one_group() {
         for setting in SETTINGS {
-            let groups = GROUPS.iter().filter(|(_, keys)| keys.contains(&setting.key)).count();
+            let groups = GROUPS.iter().filter(|keys| keys.contains(&setting.key)).count();
             assert_eq!(groups, 1, "{}", setting.key);
         }
     }

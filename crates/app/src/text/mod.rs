@@ -1,5 +1,10 @@
 //! What the panels say. Names and explanations of commands, settings and presets stand in their tables.
 
+pub mod bar;
+pub mod curves;
+pub mod ground;
+pub mod measured;
+
 use crate::engine::Seen;
 use crate::state::PlaneKind;
 use lowland::data::Dataset;
@@ -15,8 +20,6 @@ pub const GROUND_HINT: &str = "drag to turn · scroll to zoom · C for contours"
 pub const MAP_HINT: &str = "scroll to zoom · C for the landscape";
 /// While the first surface is on its way.
 pub const SURVEYING: &str = "Surveying the ground...";
-/// Over the loss on the line.
-pub const ON_THE_LINE: &str = "straight from";
 /// What the circle around SAM's point is.
 pub const BALL: &str = "circle: SAM's ball, of radius rho, in this slice";
 

@@ -19,6 +19,7 @@ mod app;
 mod bands;
 mod command;
 mod curves;
+pub mod dialogs;
 mod dropped;
 mod engine;
 mod execute;

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::curves::Quantity;
+use crate::dialogs::{self, Answer};
 use crate::engine::{Job, Sharpness};
 use crate::execute::Outside;
 #[cfg(not(target_arch = "wasm32"))]
@@ -37,7 +38,7 @@ pub struct Files {
     /// A picture of the window that was asked for, and the picture once it is there.
     picture: Option<Arc<Mutex<Option<Arc<ColorImage>>>>>,
     /// A run folder that the person is choosing.
-    choosing: Option<Job<Option<std::path::PathBuf>>>,
+    choosing: Option<Job<Answer<std::path::PathBuf>>>,
     /// Dropped files that are being read.
     reading: Vec<Job<Dropped>>,
 }
@@ -244,15 +245,21 @@ impl App {
     #[cfg(not(target_arch = "wasm32"))]
     fn choose_run(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title("A run folder").pick_folder();
-        self.files.choosing = Some(Job::new(async move { dialog.await.map(|folder| folder.path().to_owned()) }));
+        self.files.choosing = Some(dialogs::ask(async move { dialog.await.map(|folder| folder.path().to_owned()) }));
     }
 
     /// Opens the run folder that was chosen, and reads on in those that are open.
     fn tick_runs(&mut self) {
-        if let Some(chosen) = self.files.choosing.as_mut().and_then(Job::poll) {
+        if let Some(answer) = self.files.choosing.as_mut().and_then(Job::poll) {
             self.files.choosing = None;
-            if let Some(Err(error)) = chosen.map(|path| self.state.runs.open(&path)) {
-                self.state.warn(error);
+            match answer {
+                Answer::Chosen(path) => {
+                    if let Err(error) = self.state.runs.open(&path) {
+                        self.state.warn(error);
+                    }
+                }
+                Answer::Impossible => self.state.warn(dialogs::NONE),
+                Answer::Left => {}
             }
         }
         let (_, troubles) = self.state.runs.tick();

@@ -33,6 +33,7 @@ impl Shell {
     pub fn go_on_elsewhere(&mut self) -> ! {
         let trouble = self.app.snapshot().and_then(|bytes| self.autosave.keep(&bytes));
         let text = trouble.unwrap_or_else(|| "What was trained until a few seconds ago is kept.".to_owned());
+        eprintln!("lowland-app: the graphics device was lost. {text} `lowland-app --go-on` goes on there.");
         let answer = rfd::MessageDialog::new()
             .set_level(rfd::MessageLevel::Error)
             .set_title("The graphics device was lost")

@@ -12,6 +12,7 @@ use eframe::egui;
 use egui_wgpu::WgpuConfiguration;
 use flags::Args;
 use lowland::Result;
+use lowland_app::dialogs::{self, Answer};
 use lowland_app::{App, Job, Wish};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,8 +68,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A file on its way to where a dialog says; nothing where the dialog was left.
-type Saving = Job<Option<Result<PathBuf>>>;
+/// A file on its way to where a dialog says.
+struct Saving {
+    name: String,
+    bytes: Vec<u8>,
+    dialog: Job<Answer<rfd::FileHandle>>,
+}
 
 /// The app with what the window adds.
 struct Shell {
@@ -77,7 +82,7 @@ struct Shell {
     /// What an app that was not closed left to go on from.
     left: Option<Vec<u8>>,
     saving: Vec<Saving>,
-    opening: Option<Job<Option<Vec<rfd::FileHandle>>>>,
+    opening: Option<Job<Answer<Vec<rfd::FileHandle>>>>,
 }
 
 impl eframe::App for Shell {
@@ -88,12 +93,11 @@ impl eframe::App for Shell {
         self.app.frame(ui);
         for wish in self.app.take_wishes() {
             match wish {
-                Wish::Save { name, bytes } => self.saving.push(Job::new(async move {
-                    let file = rfd::AsyncFileDialog::new().set_file_name(name).save_file().await?;
-                    let path = file.path().to_owned();
-                    Some(lowland::run::write_atomically(&path, &bytes).map(|()| path))
-                })),
-                Wish::Open => self.opening = Some(Job::new(rfd::AsyncFileDialog::new().pick_files())),
+                Wish::Save { name, bytes } => {
+                    let dialog = dialogs::ask(rfd::AsyncFileDialog::new().set_file_name(&name).save_file());
+                    self.saving.push(Saving { name, bytes, dialog });
+                }
+                Wish::Open => self.opening = Some(dialogs::ask(rfd::AsyncFileDialog::new().pick_files())),
             }
         }
         self.dialogs(ui.ctx());
@@ -118,17 +122,33 @@ impl eframe::App for Shell {
 impl Shell {
     /// What dialogs came to.
     fn dialogs(&mut self, context: &egui::Context) {
-        let mut saved = Vec::new();
-        self.saving.retain_mut(|job| job.poll().map(|outcome| saved.push(outcome)).is_none());
-        for outcome in saved.into_iter().flatten() {
+        let mut saved: Vec<Result<PathBuf>> = Vec::new();
+        self.saving.retain_mut(|saving| {
+            let Some(answer) = saving.dialog.poll() else { return true };
+            let path = match answer {
+                Answer::Chosen(file) => file.path().to_owned(),
+                Answer::Impossible => dialogs::unused(&std::env::current_dir().unwrap_or_default(), &saving.name),
+                Answer::Left => return false,
+            };
+            saved.push(lowland::run::write_atomically(&path, &saving.bytes).map(|()| path));
+            false
+        });
+        for outcome in saved {
             match outcome {
                 Ok(path) => self.app.state_mut().say(format!("{} is written.", path.display())),
                 Err(error) => self.app.state_mut().warn(error.to_string()),
             }
         }
-        if let Some(files) = self.opening.as_mut().and_then(Job::poll) {
-            self.opening = None;
-            files.into_iter().flatten().for_each(|file| self.app.open_path(file.path()));
+        match self.opening.as_mut().and_then(Job::poll) {
+            None => {}
+            Some(answer) => {
+                self.opening = None;
+                match answer {
+                    Answer::Chosen(files) => files.iter().for_each(|file| self.app.open_path(file.path())),
+                    Answer::Impossible => self.app.state_mut().warn(dialogs::NONE),
+                    Answer::Left => {}
+                }
+            }
         }
         if self.opening.is_some() || !self.saving.is_empty() {
             context.request_repaint_after(std::time::Duration::from_millis(50));

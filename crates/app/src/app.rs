@@ -54,9 +54,10 @@ impl App {
                     state.take(config);
                 }
             }
-            Some(Ok((link, snapshot))) => {
-                state.follow(link);
-                if let Some(snapshot) = snapshot {
+            Some(Ok(kept)) => {
+                state.follow(kept.link);
+                if let Some(snapshot) = kept.snapshot {
+                    state.curves = kept.curves;
                     engine.resume(&state, Rc::new(snapshot));
                 }
             }

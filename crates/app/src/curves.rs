@@ -2,9 +2,10 @@
 
 use crate::state::Axis;
 use lowland::train::{Evaluation, Part, StepMetrics};
+use serde::{Deserialize, Serialize};
 
 /// Something that has a value at a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Quantity {
     /// Loss of the step's batch.
     BatchLoss,
@@ -29,7 +30,8 @@ pub enum Quantity {
 }
 
 /// A point of a series.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64, f64, f32)", into = "(u64, u64, f64, f32)")]
 pub struct Point {
     /// Steps done.
     pub step: u64,
@@ -42,14 +44,14 @@ pub struct Point {
 }
 
 /// The series of all lanes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curves {
     lanes: Vec<Lane>,
     seconds: f64,
 }
 
 /// A lane's name and series.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lane {
     /// Its optimizer's label.
     pub label: String,
@@ -65,6 +67,18 @@ pub struct Lane {
 impl Lane {
     fn gradients_at(&self, step: u64) -> u64 {
         self.since.1 + step.saturating_sub(self.since.0) * u64::from(self.gradients)
+    }
+}
+
+impl From<(u64, u64, f64, f32)> for Point {
+    fn from((step, gradients, seconds, value): (u64, u64, f64, f32)) -> Self {
+        Self { step, gradients, seconds, value }
+    }
+}
+
+impl From<Point> for (u64, u64, f64, f32) {
+    fn from(point: Point) -> Self {
+        (point.step, point.gradients, point.seconds, point.value)
     }
 }
 
@@ -100,6 +114,26 @@ impl Curves {
             lane.since = (step, lane.gradients_at(step));
             (lane.label, lane.seed, lane.gradients) = (label, seed, gradients);
         }
+    }
+
+    /// The same up to step `until` with about `most` points in all, each series with its ends; of the lanes from `lanes` on
+    /// the names alone.
+    pub fn thinned(&self, until: u64, most: usize, lanes: usize) -> Self {
+        let all: usize = self.lanes.iter().take(lanes).map(|lane| lane.series.len()).sum();
+        let each = (most / all.max(1)).max(2);
+        let thin = |points: &[Point]| -> Vec<Point> {
+            let points = &points[..points.partition_point(|point| point.step <= until)];
+            let every = points.len().div_ceil(each).max(1);
+            let kept = |(i, point): (usize, &Point)| {
+                ((i % every == 0 || i + 1 == points.len()) && point.value.is_finite()).then_some(*point)
+            };
+            points.iter().enumerate().filter_map(kept).collect()
+        };
+        let lane = |(i, lane): (usize, &Lane)| Lane {
+            series: lane.series.iter().filter(|_| i < lanes).map(|(q, points)| (*q, thin(points))).collect(),
+            ..lane.clone()
+        };
+        Self { lanes: self.lanes.iter().enumerate().map(lane).collect(), seconds: self.seconds }
     }
 
     /// The lanes.
@@ -231,6 +265,24 @@ mod tests {
         assert_eq!((gradients, curves.lanes()[0].label.as_str()), (vec![100, 200], "sam"));
         curves.go_on(vec![], 200);
         assert!(curves.lanes().is_empty());
+    }
+
+    #[test]
+    fn thinned_curves_keep_their_ends_and_come_back_from_json() {
+        let mut curves = Curves::default();
+        curves.begin([("sgd".to_owned(), 0, 1), ("sam".to_owned(), 0, 2), ("sgd-2x".to_owned(), 0, 1)]);
+        for step in 0..1000 {
+            curves.pass(0.25);
+            (0..3).for_each(|lane| curves.push(lane, Quantity::TestLoss, step, step as f32 / 3.0));
+        }
+        curves.push(0, Quantity::GradNorm, 5, f32::NAN);
+        let thin = curves.thinned(990, 200, 2);
+        let series = thin.series(1, Quantity::TestLoss);
+        assert!(series.len() > 40 && series.len() < 80, "{}", series.len());
+        assert_eq!((series[0].step, series[series.len() - 1].step), (0, 990));
+        assert!(thin.series(2, Quantity::TestLoss).is_empty() && thin.lanes().len() == 3);
+        let json = serde_json::to_string(&thin).unwrap();
+        assert_eq!(serde_json::from_str::<Curves>(&json).unwrap(), thin);
     }
 
     #[test]

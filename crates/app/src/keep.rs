@@ -1,5 +1,7 @@
-//! What the app keeps to go on from after a crash or a lost device: the link, the step, and all lanes as they were.
+//! What the app keeps to go on from after a crash or a lost device: the link, the step, all lanes as they were,
+//! and the curves so far.
 
+use crate::curves::Curves;
 use crate::share;
 use crate::state::State;
 use lowland::train::{LaneState, Snapshot};
@@ -15,6 +17,22 @@ struct Header {
     step: u64,
     /// Of each lane: weights, running statistics, and each moment.
     lanes: Vec<(usize, usize, Vec<usize>)>,
+    #[serde(default)]
+    curves: Curves,
+}
+
+/// Points of curves that are kept: a frame does not wait for more, and a browser keeps few megabytes.
+const POINTS: usize = 4096;
+
+/// What was kept.
+#[derive(Debug)]
+pub struct Kept {
+    /// Settings, and what was on screen.
+    pub link: share::Link,
+    /// The lanes, if any were.
+    pub snapshot: Option<Snapshot>,
+    /// What was measured until then.
+    pub curves: Curves,
 }
 
 /// `state` and the lanes of `snapshot` as bytes; without a snapshot, the state alone.
@@ -27,6 +45,7 @@ pub fn write(state: &State, snapshot: Option<&Snapshot>) -> Option<Vec<u8>> {
             .iter()
             .map(|lane| (lane.weights.len(), lane.running.len(), lane.moments.iter().map(Vec::len).collect()))
             .collect(),
+        curves: state.curves.thinned(snapshot.map_or(0, |snapshot| snapshot.step), POINTS, lanes.len()),
     };
     let header = serde_json::to_vec(&header).ok()?;
     let mut bytes = [MAGIC, &(header.len() as u32).to_le_bytes(), &header].concat();
@@ -42,7 +61,7 @@ pub fn write(state: &State, snapshot: Option<&Snapshot>) -> Option<Vec<u8>> {
 ///
 /// # Errors
 /// A sentence where the bytes are damaged or of another version.
-pub fn read(bytes: &[u8]) -> Result<(share::Link, Option<Snapshot>), String> {
+pub fn read(bytes: &[u8]) -> Result<Kept, String> {
     let damaged = || "What was kept of the last time is damaged, so it starts anew.".to_owned();
     let rest = bytes.strip_prefix(MAGIC).ok_or_else(damaged)?;
     let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(damaged)?;
@@ -63,12 +82,13 @@ pub fn read(bytes: &[u8]) -> Result<(share::Link, Option<Snapshot>), String> {
     let lanes: Option<Vec<LaneState>> = header.lanes.iter().map(&mut lane).collect();
     let lanes = lanes.ok_or_else(damaged)?;
     let snapshot = (!lanes.is_empty()).then_some(Snapshot { step: header.step, lanes });
-    Ok((share::parse(&header.link), snapshot))
+    Ok(Kept { link: share::parse(&header.link), snapshot, curves: header.curves })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::curves::Quantity;
 
     fn snapshot() -> Snapshot {
         let lane = |first: f32| LaneState {
@@ -83,10 +103,13 @@ mod tests {
     fn what_is_kept_comes_back_to_the_bit() {
         let mut state = State::new();
         (state.config.seed, state.playing) = (7, false);
+        state.curves.begin([("sgd".to_owned(), 7, 1), ("sam".to_owned(), 7, 2)]);
+        state.curves.push(1, Quantity::TestLoss, 50, 0.25);
         let bytes = write(&state, Some(&snapshot())).unwrap();
-        let (link, back) = read(&bytes).unwrap();
+        let Kept { link, snapshot: back, curves } = read(&bytes).unwrap();
         assert_eq!((link.config, link.paused, back), (state.config.clone(), true, Some(snapshot())));
-        let (link, back) = read(&write(&state, None).unwrap()).unwrap();
+        assert_eq!(curves, state.curves);
+        let Kept { link, snapshot: back, .. } = read(&write(&state, None).unwrap()).unwrap();
         assert_eq!((link.config, back), (state.config, None));
     }
 

@@ -7,7 +7,7 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers, Theme};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
-use lowland_app::{App, Layer, Wish};
+use lowland_app::{App, Layer, Quantity, Wish};
 
 const WIDE: [f32; 2] = [1280.0, 800.0];
 const PHONE: [f32; 2] = [390.0, 844.0];
@@ -192,6 +192,9 @@ fn what_was_kept_goes_on() {
     });
     frames_until(&mut again, |app| app.engine().duel().is_some());
     assert_eq!(again.state().engine().duel().unwrap().submitted(), step);
+    let curve = |app: &App| app.state().curves.series(1, Quantity::TestLoss).first().map(|p| (p.step, p.value));
+    assert!(curve(harness.state()).is_some(), "nothing was measured");
+    assert_eq!(curve(again.state()), curve(harness.state()), "the curves begin where they began");
     assert_eq!(messages(again.state()), Vec::<String>::new());
 }
 

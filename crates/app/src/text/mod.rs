@@ -242,7 +242,7 @@ pub fn bytes(n: u64) -> String {
 
 /// Beside the figure of a side that climbs.
 pub fn test_and_rho(rho: f32) -> String {
-    format!("{CLEAN_TEST}, rho {rho}")
+    format!("test, rho {rho}")
 }
 
 /// Beside the figure of a side that is looked back at.

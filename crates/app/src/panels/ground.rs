@@ -129,11 +129,12 @@ fn picture_ui(ui: &mut Ui, scene: &mut Scene<'_>, size: egui::Vec2) {
         }
     }
     let hint = if scene.state.view.contour { text::MAP_HINT } else { text::GROUND_HINT };
-    let quiet = scene.colors.quiet;
+    let small = (tokens::SMALL, scene.colors.quiet);
     if rect.width() > 520.0 {
-        label(&painter, rect.right_top() + vec2(-2.0, 2.0), Align2::RIGHT_TOP, hint, quiet);
+        plate(&painter, rect.right_top() + vec2(-2.0, 2.0), Align2::RIGHT_TOP, hint, small, scene.colors);
     }
-    label(&painter, rect.left_bottom() + vec2(2.0, -2.0), Align2::LEFT_BOTTOM, &moment(scene, ground), quiet);
+    let moment = moment(scene, ground);
+    plate(&painter, rect.left_bottom() + vec2(2.0, -2.0), Align2::LEFT_BOTTOM, &moment, small, scene.colors);
     if scene.state.slow.is_none() {
         toggles_ui(ui, scene, rect);
     }
@@ -344,12 +345,17 @@ fn label(painter: &Painter, at: Pos2, align: Align2, said: &str, color: Color32)
     painter.text(at, align, said, FontId::proportional(tokens::SMALL), color);
 }
 
-/// Text on the ground, or beyond its rim: on a plate, as what lies below is of any colour.
+/// The name of a point on the ground.
 fn tag(painter: &Painter, at: Pos2, align: Align2, said: &str, theme: &tokens::Colors) {
-    let galley = painter.layout_no_wrap(said.to_owned(), FontId::proportional(tokens::BODY), theme.ink);
+    plate(painter, at, align, said, (tokens::BODY, theme.ink), theme);
+}
+
+/// Text on the ground or beyond its rim, on a plate: what lies below is of any colour.
+fn plate(painter: &Painter, at: Pos2, align: Align2, said: &str, (size, ink): (f32, Color32), theme: &tokens::Colors) {
+    let galley = painter.layout_no_wrap(said.to_owned(), FontId::proportional(size), ink);
     let rect = align.anchor_size(at, galley.size());
-    painter.rect_filled(rect.expand2(vec2(4.0, 1.0)), 4.0, theme.card.gamma_multiply(0.8));
-    painter.galley(rect.min, galley, theme.ink);
+    painter.rect_filled(rect.expand2(vec2(4.0, 1.0)), 4.0, theme.ground.gamma_multiply(0.85));
+    painter.galley(rect.min, galley, ink);
 }
 
 /// The bar from low to high, and what a contour line stands for.

@@ -88,6 +88,7 @@ pub const OPEN_RUN: &str = "Open";
 /// Asks for one.
 pub const CHOOSE: &str = "Choose...";
 /// Title of the dialog that asks.
+#[cfg(not(target_family = "wasm"))]
 pub const CHOOSE_TITLE: &str = "A run folder";
 /// Trains what a run trained.
 pub const TRAIN_RUN: &str = "Train this";

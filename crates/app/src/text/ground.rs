@@ -27,8 +27,12 @@ pub fn step_plane(step: u64) -> String {
 /// The chooser of planes: a plane's name, short enough for the row that it stands in.
 pub fn plane_button(kind: PlaneKind) -> &'static str {
     match kind {
+        PlaneKind::Points => plane(kind),
+        PlaneKind::Random => "random, by filter",
+        PlaneKind::Layers => "random, by layer",
+        PlaneKind::Plain => "random, plain",
+        PlaneKind::Pca => "main directions",
         PlaneKind::Hessian => "sharpest directions",
-        kind => plane(kind),
     }
 }
 

@@ -234,6 +234,7 @@ fn narrow_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         panels::curves_ui(&mut part(ui, 380.0), scene);
         panels::narrow_controls_ui(ui, scene);
         panels::status_ui(ui, scene);
+        ui.label(egui::RichText::new(crate::text::bar::BATTERY).small().color(scene.colors.quiet));
     });
     ui.painter().hline(whole.expand(tokens::PAD).x_range(), below.top(), Stroke::new(1.0, scene.colors.edge));
     let mut below = ui.new_child(UiBuilder::new().max_rect(below.with_min_y(below.top() + tokens::GAP)));

@@ -272,11 +272,11 @@ impl Command {
         let argument = argument.trim();
         let Some(spec) = COMMANDS.iter().find(|spec| spec.name == name) else {
             let names: Vec<&str> = COMMANDS.iter().map(|spec| spec.name).collect();
-            return Err(format!("there is no command '{name}'; there are {}.", names.join(", ")));
+            return Err(crate::text::messages::no_command(name, &names));
         };
         let wrong = || {
             let hint = spec.argument.unwrap_or("nothing");
-            format!("{name} takes {hint}, and got '{argument}'.")
+            crate::text::messages::no_argument(name, hint, argument)
         };
         if spec.argument.is_none() && !argument.is_empty() {
             return Err(wrong());

@@ -16,10 +16,6 @@ pub enum Answer<T> {
     Impossible,
 }
 
-/// What is said where there is none to open something with.
-pub const NONE: &str = "This desktop shows no file dialogs (they come from a desktop portal or from zenity). Drop files and \
-    folders on the window instead, or name them when it is started: lowland-app FILE.";
-
 /// Nobody leaves a dialog sooner; one that could not be shown answers at once.
 const SOONEST: Duration = Duration::from_millis(700);
 

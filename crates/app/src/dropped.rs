@@ -1,6 +1,7 @@
 //! Data in files that come as a name and bytes, as on a page, which has no folders: tables, and the four files of an IDX set.
 
 use crate::state::State;
+use crate::text::messages;
 use lowland::config::{Config, Normalize};
 use lowland::data;
 use std::collections::BTreeSet;
@@ -36,7 +37,7 @@ pub fn open(state: &mut State, name: &str, bytes: Vec<u8>) -> Result<Option<Vec<
     if absent.is_empty() {
         train_on(state, format!("idx:{FOLDER}"), None)?;
     } else {
-        state.say(format!("{name} is kept. Of a set in IDX files it still takes {}.", absent.join(", ")));
+        state.say(messages::kept_part(name, &absent));
     }
     Ok(None)
 }
@@ -58,7 +59,7 @@ fn train_on(state: &mut State, name: String, normalize: Option<Normalize>) -> Re
     data::load(&config).map_err(|error| error.to_string())?;
     crate::share::check(&config)?;
     state.take(config);
-    state.say(format!("{name} is the data now."));
+    state.say(messages::data_now(&name));
     Ok(())
 }
 

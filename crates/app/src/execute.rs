@@ -4,6 +4,7 @@ use crate::command::Command;
 use crate::engine::Engine;
 use crate::presets;
 use crate::state::{Edit, Layer, SlowMotion, State, View};
+use crate::text::messages;
 use lowland::config::Config;
 use web_time::Instant;
 
@@ -78,14 +79,14 @@ impl State {
             Command::ChooseRun => return Ok(Some(Outside::OpenRun)),
             Command::CloseRun(run) => self.runs.close(run),
             Command::TrainRun(run) => {
-                let run = self.runs.all().get(run).ok_or_else(|| "There is no such run folder.".to_owned())?;
+                let run = self.runs.all().get(run).ok_or_else(|| messages::NO_RUN.to_owned())?;
                 let (name, config) = (run.name().to_owned(), crate::files::duel(run.config().clone())?);
                 crate::share::check(&config)?;
                 self.take(config);
-                self.say(format!("The race of {name} begins."));
+                self.say(messages::race_of(&name));
             }
             Command::CloseResult(i) if i < self.results.len() => drop(self.results.remove(i)),
-            Command::CloseResult(_) => return Err("There is no such measurement.".to_owned()),
+            Command::CloseResult(_) => return Err(messages::NO_MEASUREMENT.to_owned()),
             Command::ToggleLogLoss => self.view.log_loss = !self.view.log_loss,
             Command::Scrub(step) => self.scrub = step.map(|step| engine.look_back(step)).transpose()?,
             Command::ToggleTestPoints => self.view.test_points = !self.view.test_points,
@@ -135,7 +136,7 @@ impl State {
     fn preset(&mut self, name: &str) -> Result<(), String> {
         let preset = presets::preset(name).ok_or_else(|| {
             let names: Vec<&str> = presets::PRESETS.iter().map(|preset| preset.name).collect();
-            format!("there is no preset '{name}'; there are {}.", names.join(", "))
+            messages::no_preset(name, &names)
         })?;
         self.take((preset.config)());
         self.edits.clear();

@@ -3,6 +3,7 @@
 use crate::curves::{Curves, Point, Quantity};
 use crate::engine::{Duel, Engine, Weights};
 use crate::state::{Layer, State};
+use crate::text::messages;
 use crate::{results, share};
 use lowland::config::{Command, Config};
 use lowland::train::{Snapshot, read_metadata, write_tensors};
@@ -26,7 +27,7 @@ pub fn config(config: &Config) -> Vec<u8> {
 /// # Errors
 /// A sentence where there is no such side.
 pub fn checkpoint(duel: &Duel, snapshot: &Snapshot, side: usize) -> Result<Vec<u8>, String> {
-    let none = || "there is no such side to save.".to_owned();
+    let none = || messages::NO_SIDE_TO_SAVE.to_owned();
     let first = duel.sides().get(side).ok_or_else(none)?.first;
     let state = snapshot.lanes.get(first).ok_or_else(none)?;
     let setup = duel.trainer().setup();
@@ -90,7 +91,7 @@ pub fn png(image: &egui::ColorImage) -> Result<Vec<u8>, String> {
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     let write = encoder.write_header().and_then(|mut writer| writer.write_image_data(&pixels));
-    write.map_err(|e| format!("the picture could not be written: {e}."))?;
+    write.map_err(messages::no_picture)?;
     Ok(bytes)
 }
 
@@ -137,22 +138,18 @@ pub fn open(state: &mut State, name: &str, bytes: Vec<u8>) -> Result<(), String>
             let config = config.map_err(|e| e.to_string())?;
             let config = Config {
                 data_dir: state.config.data_dir.clone(),
-                ..duel(config).map_err(|error| format!("{name}: {error}"))?
+                ..duel(config).map_err(|error| messages::of_file(name, error))?
             };
-            share::check(&config).map_err(|error| format!("{name}: {error}"))?;
+            share::check(&config).map_err(|error| messages::of_file(name, error))?;
             state.take(config);
-            state.say(format!("{name} is opened: its race begins."));
+            state.say(messages::opened(name));
             Ok(())
         }
         Some(text) if text.contains("v=") && text.lines().count() == 1 => {
             state.follow(share::parse(text));
             Ok(())
         }
-        _ => Err(format!(
-            "{name} cannot be opened: it is neither a configuration or a measurement (JSON), a checkpoint (safetensors), a link, a table (CSV) \
-             nor a part of a set in IDX files.{}",
-            if cfg!(target_family = "wasm") { " Other data are read by the desktop app." } else { "" }
-        )),
+        _ => Err(messages::not_opened(name)),
     }
 }
 
@@ -162,7 +159,7 @@ const MOST_RESULTS: usize = 64;
 fn open_results(state: &mut State, name: &str, document: &Value) -> Result<(), String> {
     let found = results::read(document, name)?;
     if state.results.len() + found.len() > MOST_RESULTS {
-        return Err(format!("{name}: {MOST_RESULTS} measurements are open at most; close some."));
+        return Err(messages::too_many_results(name, MOST_RESULTS));
     }
     state.results.extend(found);
     if !state.shows(Layer::Results) {
@@ -172,31 +169,26 @@ fn open_results(state: &mut State, name: &str, document: &Value) -> Result<(), S
 }
 
 fn open_checkpoint(state: &mut State, name: &str, bytes: Vec<u8>) -> Result<(), String> {
-    let mut metadata = read_metadata(&bytes).map_err(|e| format!("{name}: {e}. Take another file."))?;
+    let mut metadata = read_metadata(&bytes).map_err(|e| messages::another_file(name, e))?;
     if metadata.contains_key(lowland::run::CHECKPOINT_KEY) {
-        return Err(format!(
-            "{name} is a run's state of all its lanes; open its folder, or one of its final-*.safetensors."
-        ));
+        return Err(messages::whole_state(name));
     }
     let config = match metadata.remove("lowland") {
         Some(header) => {
             let (config, unknown) = Config::from_header(&header, name).map_err(|e| e.to_string())?;
             if !unknown.is_empty() {
-                state.warn(format!(
-                    "{name} has settings of another version: {}. They are left out.",
-                    unknown.join(", ")
-                ));
+                state.warn(messages::other_version(name, &unknown));
             }
-            let config = config.at(u64::MAX).map_err(|e| format!("{name}: {e}"))?;
+            let config = config.at(u64::MAX).map_err(|e| messages::of_file(name, e))?;
             Config { data_dir: state.config.data_dir.clone(), ..duel(config)? }
         }
         // A file of PyTorch's is for the network that is on screen.
         None => state.config.clone(),
     };
-    share::check(&config).map_err(|error| format!("{name}: {error}"))?;
+    share::check(&config).map_err(|error| messages::of_file(name, error))?;
     state.take(config);
     state.weights = Some(Rc::new(Weights { name: name.to_owned(), bytes }));
-    state.say(format!("{name} is opened: both sides begin at its weights."));
+    state.say(messages::opened_weights(name));
     Ok(())
 }
 

@@ -62,7 +62,7 @@ pub fn write(state: &State, snapshot: Option<&Snapshot>) -> Option<Vec<u8>> {
 /// # Errors
 /// A sentence where the bytes are damaged or of another version.
 pub fn read(bytes: &[u8]) -> Result<Kept, String> {
-    let damaged = || "What was kept of the last time is damaged, so it starts anew.".to_owned();
+    let damaged = || crate::text::messages::KEPT_DAMAGED.to_owned();
     let rest = bytes.strip_prefix(MAGIC).ok_or_else(damaged)?;
     let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(damaged)?;
     let (header, mut rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(damaged)?;

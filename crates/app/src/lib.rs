@@ -49,3 +49,4 @@ pub use results::{Kind, Measurement};
 pub use settings::{Change, SETTINGS, Setting};
 pub use share::{Link, parse as parse_link};
 pub use state::{Axis, Layer, PlaneKind, State};
+pub use text::{NAME, window as window_text};

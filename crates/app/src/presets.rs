@@ -97,7 +97,7 @@ pub fn default_of(config: &Config, key: &str) -> Result<String, String> {
         Some(serde_json::Value::String(text)) => Ok(text),
         Some(serde_json::Value::Null) => Ok(String::new()),
         Some(value) => Ok(value.to_string()),
-        None => Err(format!("there is no setting '{key}'.")),
+        None => Err(crate::text::messages::no_setting(key)),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::engine::{Job, Sharpness};
 use crate::execute::Outside;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::state::Layer;
+use crate::text::messages;
 use crate::{files, keep, share};
 use egui::{ColorImage, ThemePreference};
 use serde_json::{Value, json};
@@ -126,7 +127,7 @@ impl App {
                 Ok(surface.map(|surface| surface.csv().into_bytes()))
             }
             "png" => self.picture(),
-            _ => Err(format!("there is no file of kind '{kind}'; there are {}.", files::KINDS.join(", "))),
+            _ => Err(messages::no_kind(kind, files::KINDS)),
         }
     }
 
@@ -194,7 +195,7 @@ impl App {
         for (name, bytes) in read {
             match bytes {
                 Ok(bytes) => self.open(&name, bytes),
-                Err(error) => self.state.warn(format!("{name} cannot be read: {error}.")),
+                Err(error) => self.state.warn(messages::not_read(&name, error)),
             }
         }
         for kind in std::mem::take(&mut self.files.saving) {
@@ -221,7 +222,7 @@ impl App {
                 self.state.say(crate::text::LINK_COPIED);
             }
             Outside::Copy(text) => {
-                self.state.say(format!("Copied: {text}"));
+                self.state.say(messages::copied(&text));
                 self.context.copy_text(text);
             }
             Outside::Save(kind) => self.files.saving.push(kind),
@@ -239,12 +240,12 @@ impl App {
 
     #[cfg(target_arch = "wasm32")]
     fn choose_run(&mut self) {
-        self.state.warn("A page cannot read folders; the desktop app compares runs.");
+        self.state.warn(messages::NO_FOLDERS);
     }
 
     #[cfg(not(target_arch = "wasm32"))]
     fn choose_run(&mut self) {
-        let dialog = rfd::AsyncFileDialog::new().set_title("A run folder").pick_folder();
+        let dialog = rfd::AsyncFileDialog::new().set_title(crate::text::bar::CHOOSE_TITLE).pick_folder();
         self.files.choosing = Some(dialogs::ask(async move { dialog.await.map(|folder| folder.path().to_owned()) }));
     }
 
@@ -258,7 +259,7 @@ impl App {
                         self.state.warn(error);
                     }
                 }
-                Answer::Impossible => self.state.warn(dialogs::NONE),
+                Answer::Impossible => self.state.warn(crate::text::window::NO_DIALOG),
                 Answer::Left => {}
             }
         }
@@ -278,12 +279,12 @@ impl App {
         let data =
             if path.is_dir() { folder_of_data(path) } else { path.extension().filter(|e| *e == "csv").map(|_| "csv") };
         let opened = match data {
-            Some(kind) => self
-                .command("set", &format!("data={kind}:{name}"))
-                .map(|()| self.state.say(format!("{name} is the data now."))),
+            Some(kind) => {
+                self.command("set", &format!("data={kind}:{name}")).map(|()| self.state.say(messages::data_now(&name)))
+            }
             None if !measurements(path).is_empty() => measurements(path).iter().try_for_each(|file| {
                 let name = file.display().to_string();
-                let bytes = std::fs::read(file).map_err(|e| format!("{name}: {e}. Choose a file that can be read."))?;
+                let bytes = std::fs::read(file).map_err(|e| messages::unreadable(&name, e))?;
                 files::open(&mut self.state, &name, bytes)
             }),
             None if path.is_dir() => self.command("open-run", &name).map(|()| {
@@ -293,7 +294,7 @@ impl App {
             }),
             None => match std::fs::read(path) {
                 Ok(bytes) => files::open(&mut self.state, &name, bytes),
-                Err(error) => Err(format!("{name}: {error}. Choose a file that can be read.")),
+                Err(error) => Err(messages::unreadable(&name, error)),
             },
         };
         if let Err(error) = opened {

@@ -1,5 +1,6 @@
 //! What `lowland probe` measured, read from its JSON: surfaces, lines, eigenvalues, densities; of other kinds, their numbers.
 
+use crate::text::messages;
 use serde_json::{Map, Value};
 
 /// A measurement that is open.
@@ -89,22 +90,22 @@ pub fn is_measurement(document: &Value) -> bool {
 pub fn read(document: &Value, file: &str) -> Result<Vec<Measurement>, String> {
     let all = document.as_array().map_or_else(|| std::slice::from_ref(document), Vec::as_slice);
     if all.len() > MOST_IN_FILE {
-        return Err(format!("{file}: {} measurements; at most {MOST_IN_FILE} are opened.", all.len()));
+        return Err(messages::too_many_in_file(file, all.len(), MOST_IN_FILE));
     }
     all.iter().map(|one| measurement(one, file)).collect()
 }
 
 fn measurement(value: &Value, file: &str) -> Result<Measurement, String> {
     let Value::Object(object) = value else {
-        return Err(format!("{file}: it is no measurement of lowland probe."));
+        return Err(messages::no_measurement_in(file));
     };
-    let kind = kind(object).map_err(|what| format!("{file}: its {what} is damaged or of another version."))?;
+    let kind = kind(object).map_err(|what| messages::damaged(file, what))?;
     let text = |key: &str| object.get(key).and_then(Value::as_str).map(short);
     let files = object.get("files").and_then(Value::as_array);
     let about = match (text("file"), files, text("a"), text("b")) {
         (Some(one), ..) => one,
         (_, Some(files), ..) => files.iter().filter_map(Value::as_str).map(short).collect::<Vec<_>>().join(", "),
-        (_, _, Some(a), Some(b)) => format!("{a} to {b}"),
+        (_, _, Some(a), Some(b)) => messages::from_to(&a, &b),
         (_, _, Some(a), None) => a,
         _ => String::new(),
     };
@@ -123,7 +124,7 @@ fn kind(object: &Map<String, Value>) -> Result<Kind, &'static str> {
     }
     if let Some(values) = object.get("eigenvalues") {
         let (values, residuals) = (numbers(values), object.get("residuals").and_then(numbers));
-        let (Some(values), Some(residuals)) = (values, residuals) else { return Err("list of eigenvalues") };
+        let (Some(values), Some(residuals)) = (values, residuals) else { return Err(messages::EIGENVALUES) };
         let pairs = values.into_iter().zip(residuals).map(|(value, residual)| [value, residual]).collect();
         return Ok(Kind::Eigenvalues(pairs, scalars(object)));
     }
@@ -144,7 +145,7 @@ fn surface(object: &Map<String, Value>, rows: &[Value]) -> Option<Plane> {
     let text = |key: &str| object.get(key).and_then(Value::as_str);
     let directions = text("directions").unwrap_or("plane");
     let name = match text("directions_norm") {
-        Some(norm) => format!("{directions}, {norm}-normalised"),
+        Some(norm) => messages::normalised(directions, norm),
         None => directions.to_owned(),
     };
     let place = |point: &Value| Some([point.get("x")?.as_f64()?, point.get("y")?.as_f64()?]);
@@ -205,7 +206,7 @@ fn scalars(object: &Map<String, Value>) -> Vec<(String, String)> {
             Value::String(text) if key != "file" && key != "a" && key != "b" => {
                 list.push((key.replace('_', " "), text.clone()));
             }
-            Value::Bool(flag) => list.push((key.replace('_', " "), if *flag { "yes" } else { "no" }.to_owned())),
+            Value::Bool(flag) => list.push((key.replace('_', " "), messages::yes_or_no(*flag).to_owned())),
             _ => {}
         }
         if list.len() > 200 {

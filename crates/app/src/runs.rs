@@ -1,6 +1,7 @@
 //! Run folders of `lowland`, opened beside the race: their curves, read while they are still being written.
 
 use crate::curves::{Curves, Quantity};
+use crate::text::messages;
 use lowland::config::{Command, Config};
 use std::path::{Path, PathBuf};
 use web_time::{Duration, Instant};
@@ -62,10 +63,10 @@ impl Runs {
     /// A sentence where it is no run folder, cannot be read, or is open already.
     pub fn open(&mut self, path: &Path) -> Result<(), String> {
         if self.runs.len() == MOST {
-            return Err(format!("{MOST} run folders are open, and more cannot be told apart; close one."));
+            return Err(messages::too_many_runs(MOST));
         }
         if self.runs.iter().any(|run| run.path == path) {
-            return Err(format!("{} is open already.", path.display()));
+            return Err(messages::open_already(path.display()));
         }
         self.runs.push(Run::open(path)?);
         self.checked = None;
@@ -109,7 +110,7 @@ impl Runs {
 impl Run {
     #[cfg(target_family = "wasm")]
     fn open(_path: &Path) -> Result<Self, String> {
-        Err("A page cannot read folders; the desktop app compares runs.".to_owned())
+        Err(messages::NO_FOLDERS.to_owned())
     }
 
     #[cfg(not(target_family = "wasm"))]
@@ -156,13 +157,11 @@ impl Run {
 
     /// Reads a slice of what is new; whether there is more.
     fn read(&mut self) -> Result<bool, String> {
-        let wrong = |name: &str, why: String| format!("{}: {why}", self.path.join(name).display());
+        let wrong = |name: &str, why: String| messages::of_file(self.path.join(name).display(), why);
         let mut more = false;
         for (table, name) in ["metrics.csv", "eval.csv"].into_iter().enumerate() {
             let tail = &mut self.tables[table];
-            let text = tail.next(&self.path.join(name)).map_err(|error| {
-                wrong(name, format!("{error}. The folder is closed; open it again once it can be read."))
-            })?;
+            let text = tail.next(&self.path.join(name)).map_err(|error| wrong(name, messages::folder_closed(error)))?;
             let Some(text) = text else {
                 // The run was begun anew or cut back.
                 self.curves = Curves::default();
@@ -177,10 +176,7 @@ impl Run {
                 }
                 let row = Row { header: &tail.header, cells: line.split(',').collect() };
                 if take(&mut self.curves, &self.config, &row).is_none() {
-                    return Err(wrong(
-                        name,
-                        format!("the row '{line}' is not one of a run's table. The folder is closed."),
-                    ));
+                    return Err(wrong(name, messages::not_a_row(line)));
                 }
             }
         }

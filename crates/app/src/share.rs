@@ -8,6 +8,7 @@ use crate::plots::Plot;
 use crate::presets;
 use crate::settings::SETTINGS;
 use crate::state::{Axis, Edit, PlaneKind, State, View};
+use crate::text::messages;
 use lowland::config::{Command, Config};
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
@@ -98,7 +99,7 @@ pub fn parse(link: &str) -> Link {
     for part in link.split('&').filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         let (Some(key), Some(value)) = (decode(key), decode(value)) else {
-            read.problems.push(format!("The link is damaged at '{}'; that part is left out.", short(part)));
+            read.problems.push(messages::link_damaged(&short(part)));
             continue;
         };
         let key = key.replace('-', "_");
@@ -114,14 +115,13 @@ pub fn parse(link: &str) -> Link {
             _ => match read.show(&key, &value) {
                 Some(understood) => understood,
                 None => {
-                    read.problems.push(format!("The link has '{}', which this version does not know.", short(&key)));
+                    read.problems.push(messages::link_unknown(&short(&key)));
                     true
                 }
             },
         };
         if !understood {
-            read.problems
-                .push(format!("The link's {key} is '{}', which cannot be used; it is left out.", short(&value)));
+            read.problems.push(messages::link_value(&key, &short(&value)));
         }
     }
     if base.is_some() || !settings.is_empty() {
@@ -134,10 +134,7 @@ impl Link {
     fn version(&mut self, value: &str) -> bool {
         let version: Option<u32> = value.parse().ok();
         if version.is_some_and(|version| version > VERSION) {
-            self.problems.push(format!(
-                "The link is of version {}, newer than this program, which reads version {VERSION}; what it knows is used.",
-                short(value)
-            ));
+            self.problems.push(messages::link_newer(short(value), VERSION));
         }
         version.is_some()
     }
@@ -195,14 +192,14 @@ impl Link {
     fn settle(&mut self, base: Config, settings: Vec<(String, Value)>) {
         let (mut good, mut left) = (Map::new(), Vec::new());
         for (key, value) in settings {
-            match base.with(Map::from_iter([(key.clone(), value.clone())]), "The link") {
+            match base.with(Map::from_iter([(key.clone(), value.clone())]), messages::THE_LINK) {
                 Ok(_) => drop(good.insert(key, value)),
-                Err(error) => self.problems.push(format!("{error} It is left out.")),
+                Err(error) => self.problems.push(messages::left_out(error)),
             }
         }
         // Some settings are only good together; those that are bad in any company are left out.
         let whole = |settings: &Map<String, Value>| {
-            let config = base.with(settings.clone(), "The link").map_err(|e| e.to_string())?;
+            let config = base.with(settings.clone(), messages::THE_LINK).map_err(|e| e.to_string())?;
             check(&config).map(|()| config)
         };
         while let Err(error) = whole(&good) {
@@ -211,9 +208,9 @@ impl Link {
                 break;
             };
             good.remove(&key);
-            self.problems.push(format!("The link: {error} It is left out."));
+            self.problems.push(messages::link_left_out(error));
         }
-        self.problems.extend(left.into_iter().map(|error| format!("The link: {error} Its settings are left out.")));
+        self.problems.extend(left.into_iter().map(messages::link_settings_left_out));
         self.config = whole(&good).unwrap_or(base);
     }
 }
@@ -229,10 +226,10 @@ pub fn check(config: &Config) -> Result<(), String> {
     const MOST_SEEDS: u32 = 64;
     config.check().map_err(|e| e.to_string())?;
     if config.data_size == 0 || config.data_size > MOST_POINTS {
-        return Err(format!("data-size is {}; the app draws 1 to {MOST_POINTS} points.", config.data_size));
+        return Err(messages::too_many_points(config.data_size, MOST_POINTS));
     }
     if config.seeds > MOST_SEEDS {
-        return Err(format!("seeds is {}; the app trains at most {MOST_SEEDS} side by side.", config.seeds));
+        return Err(messages::too_many_seeds(config.seeds, MOST_SEEDS));
     }
     config.lanes(Command::Compare).map(drop).map_err(|e| e.to_string())
 }
@@ -244,10 +241,11 @@ pub fn check(config: &Config) -> Result<(), String> {
 pub fn with(config: &Config, key: &str, value: &str) -> Result<Config, String> {
     let known = Config::default().to_object();
     if !known.contains_key(key) {
-        return Err(format!("there is no setting '{}'.", short(key)));
+        return Err(messages::no_setting(&short(key)));
     }
     let value = value_of(&known, key, value);
-    let changed = config.with(Map::from_iter([(key.to_owned(), value)]), "the setting").map_err(|e| e.to_string())?;
+    let changed =
+        config.with(Map::from_iter([(key.to_owned(), value)]), messages::THE_SETTING).map_err(|e| e.to_string())?;
     check(&changed)?;
     Ok(changed)
 }

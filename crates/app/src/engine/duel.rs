@@ -3,6 +3,7 @@
 use super::record::recorded;
 use super::{SNAPSHOT_EVERY, Start, Weights};
 use crate::state::Edit;
+use crate::text::messages;
 use lowland::config::{Command, Config};
 use lowland::data::{Dataset, Inputs};
 use lowland::gpu::Gpu;
@@ -81,16 +82,13 @@ impl Duel {
         let config = prepared(&start.config, &data);
         let mut setups = config.setups(&config.lanes(Command::Compare)?, &data, &model)?;
         if setups.len() > 2 || setups.len() == 2 && !config.equal_compute {
-            return Err(Error::input(
-                "the two sides differ in batch, m, length or label smoothing; the app trains both on the same batches. \
-                 `lowland compare` trains such lanes one after the other.",
-            ));
+            return Err(Error::input(messages::UNLIKE_SIDES));
         }
         let double = (setups.len() == 2).then(|| setups.remove(1));
         let setup = setups.remove(0);
         let sides = sides(&setup);
         if sides.len() < 2 {
-            return Err(Error::input("a duel needs two optimizers, for instance optimizer=sgd,sam."));
+            return Err(Error::input(messages::TWO_SIDES));
         }
         let from = match (&snapshot, &before) {
             (Some(snapshot), Some(before)) => Some(Snapshot::clone(snapshot).for_setup(&before.setup, &setup)),
@@ -101,7 +99,7 @@ impl Duel {
             (snapshot, None) => snapshot.as_deref().cloned(),
         };
         if from.as_ref().is_some_and(|from| from.lanes.iter().any(|lane| !fits(lane, &model))) {
-            return Err(Error::input("what was kept of the last time belongs to another network, so it starts anew."));
+            return Err(Error::input(messages::KEPT_OF_ANOTHER));
         }
         let trainer = Trainer::new(&gpu, &model, &data, setup, from.as_ref()).await?;
         let double = match double {
@@ -369,10 +367,10 @@ fn edit(data: &mut Dataset, edits: &[Edit]) -> Result<()> {
     let (classes, size) = (data.classes, data.shape.len());
     let train = &mut data.train;
     let Inputs::Floats(inputs) = &mut train.inputs else {
-        return Err(Error::input("only points can be edited."));
+        return Err(Error::input(messages::ONLY_POINTS));
     };
     if size != 2 {
-        return Err(Error::input("only points of two coordinates can be edited."));
+        return Err(Error::input(messages::ONLY_TWO));
     }
     for edit in edits {
         match *edit {
@@ -391,7 +389,7 @@ fn edit(data: &mut Dataset, edits: &[Edit]) -> Result<()> {
                     train.flipped.remove(i);
                 }
             }
-            _ => return Err(Error::input("a point that is edited is not there.")),
+            _ => return Err(Error::input(messages::NO_POINT)),
         }
     }
     Ok(())

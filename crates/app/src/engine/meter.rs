@@ -1,6 +1,7 @@
 //! The sharpness meter: how the loss bends where both sides stand, read a slice a frame while they train.
 
 use super::{Duel, Job};
+use crate::text::messages;
 use lowland::gpu::Gpu;
 use lowland::optim::Optimizer;
 use lowland::probe::{Edges, Meter, Reading};
@@ -152,7 +153,7 @@ impl SharpnessMeter {
                 duel.trainer().setup().lanes.get(first).map(|lane| lane.optimizer.clone())
             };
             let (Some(left), Some(right)) = (lane(0), lane(1)) else {
-                return Err(Error::run("a side has no optimizer."));
+                return Err(Error::run(messages::NO_OPTIMIZER));
             };
             let optimizers = [left, right];
             let radii = radii(&optimizers);

@@ -31,6 +31,7 @@ pub use slow::{Numbers, PARTS, Slow, place};
 
 use crate::settings::{self, Change};
 use crate::state::{Edit, Layer, State};
+use crate::text::messages;
 use egui_wgpu::RenderState;
 use lowland::config::Config;
 use lowland::gpu::Gpu;
@@ -211,7 +212,7 @@ impl Engine {
             }
             return Ok(());
         };
-        let duel = self.duel.as_ref().ok_or_else(|| "The race is not there yet.".to_owned())?;
+        let duel = self.duel.as_ref().ok_or_else(|| messages::NO_RACE.to_owned())?;
         let map =
             RhoMap::new(&self.render, &self.gpu, duel, &state.config, steps).map_err(|error| error.to_string())?;
         self.map = Some(map);
@@ -251,9 +252,9 @@ impl Engine {
     pub fn look_back(&self, step: u64) -> std::result::Result<u64, String> {
         let past = self.past.as_ref();
         if let Some(why) = past.and_then(Past::refused) {
-            return Err(format!("There is no looking back: {why}"));
+            return Err(messages::no_looking_back(why));
         }
-        past.and_then(|past| past.step_near(step)).ok_or_else(|| "Nothing is kept yet to look back at.".to_owned())
+        past.and_then(|past| past.step_near(step)).ok_or_else(|| messages::NOTHING_KEPT.to_owned())
     }
 
     /// The newest state that came back from the device.

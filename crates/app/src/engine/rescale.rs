@@ -2,6 +2,7 @@
 
 use super::{Engine, Next};
 use crate::state::State;
+use crate::text::messages;
 use lowland::Result;
 use lowland::config::Change;
 use lowland::train::Snapshot;
@@ -26,9 +27,9 @@ impl Engine {
     /// # Errors
     /// A sentence that says what stands in the way.
     pub fn rescalable(&self) -> std::result::Result<[String; 2], String> {
-        let duel = self.duel.as_ref().ok_or_else(|| "The race is not there yet.".to_owned())?;
+        let duel = self.duel.as_ref().ok_or_else(|| messages::NO_RACE.to_owned())?;
         let pairs = duel.model().rescalings().map_err(|error| error.to_string())?;
-        pairs.into_iter().next().map(|pair| pair.layers).ok_or_else(|| "It has no layers.".to_owned())
+        pairs.into_iter().next().map(|pair| pair.layers).ok_or_else(|| messages::NO_LAYERS.to_owned())
     }
 
     /// Pauses and rescales a side as soon as its weights have come back. It is no change of the settings, but recorded as one.
@@ -38,13 +39,13 @@ impl Engine {
     pub fn rescale(&mut self, state: &mut State, rescale: Rescale) -> std::result::Result<(), String> {
         self.rescalable()?;
         if self.next.is_some() {
-            return Err("Another change is on its way; rescale when it is there.".to_owned());
+            return Err(messages::ANOTHER_CHANGE.to_owned());
         }
         if !(rescale.factor.is_finite() && (0.01..=100.0).contains(&rescale.factor)) {
-            return Err(format!("The factor is {}; it must be from 0.01 to 100.", rescale.factor));
+            return Err(messages::no_factor(rescale.factor));
         }
         if self.duel.as_ref().is_none_or(|duel| rescale.side >= duel.sides().len().min(2)) {
-            return Err("There is no such side.".to_owned());
+            return Err(messages::NO_SIDE.to_owned());
         }
         (state.playing, state.scrub, state.slow) = (false, None, None);
         self.next = Some(Next::Snapshot(state.start(), Some(rescale)));

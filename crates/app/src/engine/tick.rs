@@ -5,8 +5,9 @@ use super::{
 };
 use crate::settings::Change;
 use crate::state::{Layer, State};
+use crate::text::messages;
 use lowland::Result;
-use lowland::train::{Event, Slot, Trouble};
+use lowland::train::{Event, Slot};
 use std::rc::Rc;
 
 impl Engine {
@@ -26,7 +27,7 @@ impl Engine {
             // Both train on, each in half of the time.
             budget = if map.is_running() { budget / 2 } else { budget };
             if let Err(error) = map.tick(&self.render, &self.gpu, budget, theme) {
-                state.warn(format!("The map of rho and learning rate has stopped: {error}"));
+                state.warn(messages::map_stopped(error));
             }
         }
         let known = self.snapshot_is_present();
@@ -162,13 +163,7 @@ impl Engine {
             }
             Event::Trouble { lane, step, trouble } => {
                 let label = duel.label(lane);
-                let advice = match trouble {
-                    Trouble::Diverged => "its loss is no longer a number. A smaller learning rate or rho helps.",
-                    Trouble::Collapsed => {
-                        "it gives every point the same answer. Its rho or learning rate is too large."
-                    }
-                };
-                state.warn(format!("{label} has gone wrong at step {step}: {advice}"));
+                state.warn(messages::gone_wrong(&label, step, trouble));
             }
             Event::Finished => state.playing = false,
         }

@@ -1,5 +1,6 @@
 //! What is kept on the disk to go on from after a crash. It is there while the app runs, and gone once it was closed.
 
+use lowland_app::window_text as text;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
@@ -80,8 +81,8 @@ impl Autosave {
     fn finish(&mut self) -> Option<String> {
         match self.writing.take()?.join() {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(format!("Nothing is kept in case of a crash: {error}")),
-            Err(_) => Some("Nothing is kept in case of a crash: writing it failed.".to_owned()),
+            Ok(Err(error)) => Some(text::nothing_kept(error)),
+            Err(_) => Some(text::nothing_kept(text::WRITING_FAILED)),
         }
     }
 

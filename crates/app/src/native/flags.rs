@@ -7,6 +7,7 @@ use lowland::config::{Command, Config};
 use lowland::gpu::adapters;
 use lowland::{Error, Result};
 use lowland_app::Start;
+use lowland_app::window_text as text;
 use std::path::PathBuf;
 
 /// Watch SAM and SGD train side by side.
@@ -16,7 +17,7 @@ use std::path::PathBuf;
     version,
     allow_negative_numbers = true,
     max_term_width = 110,
-    after_help = "Example: lowland-app --data spirals --label-noise 0.2 --optimizer sgd,asam"
+    after_help = text::EXAMPLE
 )]
 pub struct Args {
     /// What to open: configurations (JSON), checkpoints (safetensors), run folders, tables of data (CSV)
@@ -46,13 +47,10 @@ pub fn start(args: &Args, matches: &clap::ArgMatches) -> Result<Start> {
     let wanted = args.adapter.as_deref().unwrap_or("").to_lowercase();
     if !found.iter().any(|adapter| adapter.name.to_lowercase().contains(&wanted)) {
         let names: Vec<&str> = found.iter().map(|adapter| adapter.name.as_str()).collect();
-        return Err(Error::input(match names.join(", ") {
-            none if none.is_empty() => "no GPU adapter found; `lowland doctor` says how to get one.".to_owned(),
-            names => format!("no adapter is called '{wanted}'; there are: {names}."),
-        }));
+        return Err(Error::input(text::no_adapter(&wanted, &names)));
     }
     if let Some(missing) = args.files.iter().find(|file| !file.exists()) {
-        return Err(Error::input(format!("{} is not there.", missing.display())));
+        return Err(Error::input(text::not_there(missing.display())));
     }
     let given = |key: &String| matches.value_source(key).is_some_and(|source| source == ValueSource::CommandLine);
     let flags: serde_json::Map<_, _> =
@@ -61,14 +59,13 @@ pub fn start(args: &Args, matches: &clap::ArgMatches) -> Result<Start> {
         None => None,
         Some(file) => {
             let source = file.display().to_string();
-            let text = std::fs::read_to_string(file)
-                .map_err(|e| Error::input(format!("{source}: {e}. Give --config a JSON file that can be read.")))?;
-            Some(Config::from_json(&text, &source)?)
+            let json = std::fs::read_to_string(file).map_err(|e| Error::input(text::no_config(&source, e)))?;
+            Some(Config::from_json(&json, &source)?)
         }
     };
     let config = match (base, flags.is_empty()) {
         (None, true) => None,
-        (base, _) => Some(base.unwrap_or_default().with(flags, "the flags")?),
+        (base, _) => Some(base.unwrap_or_default().with(flags, text::THE_FLAGS)?),
     };
     if let Some(config) = &config {
         // Before a window is there: what cannot be trained ends here, and not in a message over another race.

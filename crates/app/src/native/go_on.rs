@@ -2,6 +2,7 @@
 
 use super::Shell;
 use eframe::egui;
+use lowland_app::window_text as text;
 use lowland_app::{App, Start};
 
 impl Shell {
@@ -10,19 +11,17 @@ impl Shell {
         if self.left.is_none() {
             return;
         }
-        let window = egui::Window::new("Go on where it stopped?").collapsible(false).resizable(false);
+        let window = egui::Window::new(text::GO_ON_TITLE).collapsible(false).resizable(false);
         window.anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0]).show(context, |ui| {
-            ui.label(
-                "Lowland ended last time without being closed. What was trained until a few seconds before is kept.",
-            );
+            ui.label(text::GO_ON_QUESTION);
             ui.horizontal(|ui| {
-                if ui.button("Go on").clicked() {
+                if ui.button(text::GO_ON).clicked() {
                     let start = Start { snapshot: self.left.take(), ..Start::default() };
                     if let Some(render) = frame.wgpu_render_state() {
                         self.app = App::new(context, render.clone(), start);
                     }
                 }
-                if ui.button("Start anew").clicked() {
+                if ui.button(text::START_ANEW).clicked() {
                     self.left = None;
                 }
             });
@@ -32,12 +31,12 @@ impl Shell {
     /// The device is gone, and all drawing with it: the program starts again where it stood, if that is wanted.
     pub fn go_on_elsewhere(&mut self) -> ! {
         let trouble = self.app.snapshot().and_then(|bytes| self.autosave.keep(&bytes));
-        let text = trouble.unwrap_or_else(|| "What was trained until a few seconds ago is kept.".to_owned());
-        eprintln!("lowland-app: the graphics device was lost. {text} `lowland-app --go-on` goes on there.");
+        let kept = trouble.unwrap_or_else(|| text::KEPT.to_owned());
+        eprintln!("{}", text::lost(&kept));
         let answer = rfd::MessageDialog::new()
             .set_level(rfd::MessageLevel::Error)
-            .set_title("The graphics device was lost")
-            .set_description(format!("{text} Start again and go on there?"))
+            .set_title(text::DEVICE_LOST)
+            .set_description(text::again(&kept))
             .set_buttons(rfd::MessageButtons::YesNo)
             .show();
         let mut code = 1;

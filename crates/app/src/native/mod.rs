@@ -13,6 +13,7 @@ use egui_wgpu::WgpuConfiguration;
 use flags::Args;
 use lowland::Result;
 use lowland_app::dialogs::{self, Answer};
+use lowland_app::window_text as text;
 use lowland_app::{App, Job, Wish};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ pub fn main() -> ExitCode {
     let matches = Args::command().get_matches();
     let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let refuse = |message: String| {
-        eprintln!("lowland-app: {message}");
+        eprintln!("{}", text::refused(message));
         ExitCode::from(2)
     };
     let start = match flags::start(&args, &matches) {
@@ -34,14 +35,14 @@ pub fn main() -> ExitCode {
     let (autosave, left) = Autosave::open();
     let left = left.filter(|_| !args.go_on);
     let create = move |context: &eframe::CreationContext<'_>| {
-        let render = context.wgpu_render_state.clone().ok_or("there is no device to draw with")?;
+        let render = context.wgpu_render_state.clone().ok_or(text::NO_DEVICE)?;
         let mut app = App::new(&context.egui_ctx, render, start);
         args.files.iter().for_each(|file| app.open_path(file));
         Ok(Box::new(Shell { app, autosave, left, saving: Vec::new(), opening: None }) as Box<dyn eframe::App>)
     };
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
-            .with_title("Lowland")
+            .with_title(lowland_app::NAME)
             .with_app_id("lowland")
             .with_inner_size([1280.0, 800.0])
             .with_min_inner_size([360.0, 480.0])
@@ -54,15 +55,10 @@ pub fn main() -> ExitCode {
     };
     match eframe::run_native("lowland", options, Box::new(create)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(eframe::Error::Wgpu(error)) => {
-            refuse(format!("no window could be drawn: {error}. `lowland doctor` says what is missing."))
-        }
-        Err(eframe::Error::WinitEventLoop(error)) => refuse(format!(
-            "no window can be opened: {error}. It needs a screen (on Linux DISPLAY or WAYLAND_DISPLAY names it); `lowland \
-             compare` trains without one."
-        )),
+        Err(eframe::Error::Wgpu(error)) => refuse(text::not_drawn(error)),
+        Err(eframe::Error::WinitEventLoop(error)) => refuse(text::no_window(error)),
         Err(error) => {
-            eprintln!("lowland-app: {error}. Start it again; it offers to go on where it stood.");
+            eprintln!("{}", text::ended(error));
             ExitCode::FAILURE
         }
     }
@@ -135,7 +131,7 @@ impl Shell {
         });
         for outcome in saved {
             match outcome {
-                Ok(path) => self.app.state_mut().say(format!("{} is written.", path.display())),
+                Ok(path) => self.app.state_mut().say(text::written(path.display())),
                 Err(error) => self.app.state_mut().warn(error.to_string()),
             }
         }
@@ -145,7 +141,7 @@ impl Shell {
                 self.opening = None;
                 match answer {
                     Answer::Chosen(files) => files.iter().for_each(|file| self.app.open_path(file.path())),
-                    Answer::Impossible => self.app.state_mut().warn(dialogs::NONE),
+                    Answer::Impossible => self.app.state_mut().warn(text::NO_DIALOG),
                     Answer::Left => {}
                 }
             }

@@ -3,6 +3,7 @@
 use eframe::egui;
 use egui_wgpu::{WgpuSetup, WgpuSetupCreateNew};
 use lowland::gpu::Gpu;
+use lowland_app::window_text as text;
 use std::sync::Arc;
 
 /// Our device on the adapter that is asked for, or the best one: discrete, then integrated, software last.
@@ -22,7 +23,7 @@ pub fn setup(wanted: Option<String>) -> WgpuSetup {
             wgpu::DeviceType::Other => 3,
             wgpu::DeviceType::Cpu => 4,
         };
-        fits.min_by_key(rank).cloned().ok_or_else(|| "no adapter can draw into this window".to_owned())
+        fits.min_by_key(rank).cloned().ok_or_else(|| text::NO_ADAPTER_DRAWS.to_owned())
     }));
     WgpuSetup::CreateNew(setup)
 }

@@ -5,7 +5,7 @@ use crate::command::Command;
 use crate::curves::Quantity;
 use crate::engine::{ASPECT, Duel};
 use crate::{text, tokens};
-use egui::{Color32, CursorIcon, Label, PointerButton, Pos2, Rect, Response, RichText, Sense, Stroke, Ui, pos2, vec2};
+use egui::{Color32, CursorIcon, PointerButton, Pos2, Rect, Response, Sense, Stroke, TextStyle, Ui, pos2, vec2};
 use lowland::data::{Inputs, Split};
 
 /// Radius of a training point.
@@ -53,23 +53,29 @@ fn heading_ui(ui: &mut Ui, scene: &mut Scene<'_>, which: usize) {
     };
     let Some(side) = duel.sides().get(which) else { return };
     let accuracy = scene.state.shown(side.first, Quantity::TestAccuracy);
-    ui.horizontal(|ui| {
+    let note = match (scene.state.scrub, side.rho) {
+        (Some(step), _) => text::looked_back(step),
+        (None, rho) if rho > 0.0 => text::test_and_rho(rho),
+        _ => text::CLEAN_TEST.to_owned(),
+    };
+    let font = TextStyle::Small.resolve(ui.style());
+    let note = ui.painter().layout_no_wrap(note, font, scene.colors.quiet);
+    let beside = ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = tokens::GAP;
         let name = tokens::strong(text::side(&side.label)).size(tokens::FIGURE);
         ui.label(name.color(scene.side_color(which)));
         let figure = accuracy.map_or_else(String::new, text::percent);
         ui.label(tokens::strong(figure).size(tokens::FIGURE));
-        let note = match (scene.state.scrub, side.rho) {
-            (Some(step), _) => text::looked_back(step, duel.submitted()),
-            (None, rho) if rho > 0.0 => text::test_and_rho(rho),
-            _ => text::CLEAN_TEST.to_owned(),
-        };
-        // A word of one letter says nothing.
-        const LEAST: f32 = 64.0;
-        if ui.available_width() >= LEAST {
-            ui.add(Label::new(RichText::new(note).small().color(scene.colors.quiet)).truncate());
+        let fits = ui.available_width() >= note.size().x;
+        if fits {
+            ui.label(note.clone());
         }
+        fits
     });
+    // A part of it says nothing, and only one column grows downwards.
+    if !beside.inner && scene.narrow {
+        ui.label(note);
+    }
 }
 
 /// The map of a side's answers, with the points on it.

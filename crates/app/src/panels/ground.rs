@@ -61,7 +61,7 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         let view = &scene.state.view;
         let (plane, log) = (view.plane, view.log_height);
         ui.label(quiet(said::over_plane(log), scene));
-        let title = RichText::new(text::plane(plane)).small();
+        let title = RichText::new(said::plane_button(plane)).small();
         let menu = ui.menu_button(title, |ui| {
             for kind in PlaneKind::ALL {
                 let choice = ui.selectable_label(*kind == plane, text::plane(*kind));
@@ -71,7 +71,7 @@ fn head_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
                 }
             }
         });
-        menu.response.on_hover_text("Which plane of weights is shown");
+        menu.response.on_hover_text(said::of_plane_button(plane));
         let dimensions = scene.engine.duel().map(|duel| duel.model().parameter_count());
         if let Some(dimensions) = dimensions {
             ui.label(quiet(said::slice_of(dimensions), scene));
@@ -103,13 +103,13 @@ fn picture_ui(ui: &mut Ui, scene: &mut Scene<'_>, size: egui::Vec2) {
     steer(ui, scene, &response);
     let painter = ui.painter_at(rect);
     let Some(ground) = scene.engine.ground() else {
-        label(&painter, rect.center(), Align2::CENTER_CENTER, text::PREPARING, scene.colors.quiet, None);
+        label(&painter, rect.center(), Align2::CENTER_CENTER, text::PREPARING, scene.colors.quiet);
         return;
     };
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, description(scene, ground)));
     let Some((_, faces)) = ground.laid() else {
         let sentence = ground.trouble().unwrap_or(text::SURVEYING);
-        label(&painter, rect.center(), Align2::CENTER_CENTER, sentence, scene.colors.quiet, None);
+        label(&painter, rect.center(), Align2::CENTER_CENTER, sentence, scene.colors.quiet);
         return;
     };
     let camera = camera(&scene.state.view);
@@ -124,16 +124,17 @@ fn picture_ui(ui: &mut Ui, scene: &mut Scene<'_>, size: egui::Vec2) {
         }
         let names = names(scene);
         match scene.state.slow {
-            Some(slow) if subject == Subject::Step => step_ui(&painter, part, &camera, laid, &slow),
-            _ => marks_ui(&painter, part, &camera, laid, &names),
+            Some(slow) if subject == Subject::Step => step_ui(&painter, part, &camera, laid, &slow, scene.colors),
+            _ => marks_ui(&painter, part, &camera, laid, &names, scene.colors),
         }
     }
     let hint = if scene.state.view.contour { text::MAP_HINT } else { text::GROUND_HINT };
-    let quiet = scene.colors.quiet;
+    let small = (tokens::SMALL, scene.colors.quiet);
     if rect.width() > 520.0 {
-        label(&painter, rect.right_top() + vec2(-2.0, 2.0), Align2::RIGHT_TOP, hint, quiet, None);
+        plate(&painter, rect.right_top() + vec2(-2.0, 2.0), Align2::RIGHT_TOP, hint, small, scene.colors);
     }
-    label(&painter, rect.left_bottom() + vec2(2.0, -2.0), Align2::LEFT_BOTTOM, &moment(scene, ground), quiet, None);
+    let moment = moment(scene, ground);
+    plate(&painter, rect.left_bottom() + vec2(2.0, -2.0), Align2::LEFT_BOTTOM, &moment, small, scene.colors);
     if scene.state.slow.is_none() {
         toggles_ui(ui, scene, rect);
     }
@@ -215,7 +216,14 @@ fn on_ground() -> (&'static tokens::Colors, Color32) {
 }
 
 /// The ways, the points and their names.
-fn marks_ui(painter: &Painter, rect: Rect, camera: &TerrainCamera, laid: &Laid, names: &[String; 2]) {
+fn marks_ui(
+    painter: &Painter,
+    rect: Rect,
+    camera: &TerrainCamera,
+    laid: &Laid,
+    names: &[String; 2],
+    theme: &tokens::Colors,
+) {
     let (colors, halo) = on_ground();
     let at = |point: [f32; 3]| {
         let ([x, y], _) = camera.project([rect.width(), rect.height()], point);
@@ -246,7 +254,7 @@ fn marks_ui(painter: &Painter, rect: Rect, camera: &TerrainCamera, laid: &Laid, 
     }
     if let Some((place, _)) = find(What::Start) {
         painter.circle(place, 4.0, colors.ink, Stroke::new(1.5, halo));
-        label(painter, place + vec2(8.0, 0.0), Align2::LEFT_CENTER, said::START, colors.ink, Some(halo));
+        tag(painter, place + vec2(10.0, 0.0), Align2::LEFT_CENTER, said::START, theme);
     }
     for (side, color) in [colors.left, colors.right].into_iter().enumerate() {
         let Some((place, loss)) = find(What::Side(side)) else { continue };
@@ -254,13 +262,20 @@ fn marks_ui(painter: &Painter, rect: Rect, camera: &TerrainCamera, laid: &Laid, 
         let name = format!("{} {}", names[side], text::loss(loss));
         // Left of the left point and right of the right one, so that they do not meet.
         let (by, align) =
-            if side == 0 { (vec2(-11.0, 1.0), Align2::RIGHT_CENTER) } else { (vec2(11.0, 1.0), Align2::LEFT_CENTER) };
-        label(painter, place + by, align, &name, Color32::WHITE, Some(halo));
+            if side == 0 { (vec2(-13.0, 1.0), Align2::RIGHT_CENTER) } else { (vec2(13.0, 1.0), Align2::LEFT_CENTER) };
+        tag(painter, place + by, align, &name, theme);
     }
 }
 
 /// The step of slow motion: its three points, the point that moves, and the arrow of the part.
-fn step_ui(painter: &Painter, rect: Rect, camera: &TerrainCamera, laid: &Laid, slow: &SlowMotion) {
+fn step_ui(
+    painter: &Painter,
+    rect: Rect,
+    camera: &TerrainCamera,
+    laid: &Laid,
+    slow: &SlowMotion,
+    theme: &tokens::Colors,
+) {
     let (colors, halo) = on_ground();
     let at = |point: [f32; 3]| {
         let ([x, y], _) = camera.project([rect.width(), rect.height()], point);
@@ -277,7 +292,7 @@ fn step_ui(painter: &Painter, rect: Rect, camera: &TerrainCamera, laid: &Laid, s
     for ((point, down), name) in points.into_iter().zip(said::STEP_POINTS) {
         let Some(point) = point else { continue };
         painter.circle(at(point), 3.5, colors.ink, Stroke::new(1.5, halo));
-        label(painter, at(point) + vec2(9.0, down), Align2::LEFT_CENTER, name, Color32::WHITE, Some(halo));
+        tag(painter, at(point) + vec2(11.0, down), Align2::LEFT_CENTER, name, theme);
     }
     // Without a climb the point rests where it is until it descends.
     let top = climbed.unwrap_or(before);
@@ -325,15 +340,22 @@ fn arrow(painter: &Painter, from: Pos2, to: Pos2, color: Color32, halo: Color32)
     }
 }
 
-/// Small text, with a rim where it lies on the ground.
-fn label(painter: &Painter, at: Pos2, align: Align2, said: &str, color: Color32, halo: Option<Color32>) {
-    let font = FontId::proportional(if halo.is_some() { tokens::BODY } else { tokens::SMALL });
-    if let Some(halo) = halo {
-        for by in [vec2(1.0, 0.0), vec2(-1.0, 0.0), vec2(0.0, 1.0), vec2(0.0, -1.0)] {
-            painter.text(at + by, align, said, font.clone(), halo);
-        }
-    }
-    painter.text(at, align, said, font, color);
+/// Small text beside the ground.
+fn label(painter: &Painter, at: Pos2, align: Align2, said: &str, color: Color32) {
+    painter.text(at, align, said, FontId::proportional(tokens::SMALL), color);
+}
+
+/// The name of a point on the ground.
+fn tag(painter: &Painter, at: Pos2, align: Align2, said: &str, theme: &tokens::Colors) {
+    plate(painter, at, align, said, (tokens::BODY, theme.ink), theme);
+}
+
+/// Text on the ground or beyond its rim, on a plate: what lies below is of any colour.
+fn plate(painter: &Painter, at: Pos2, align: Align2, said: &str, (size, ink): (f32, Color32), theme: &tokens::Colors) {
+    let galley = painter.layout_no_wrap(said.to_owned(), FontId::proportional(size), ink);
+    let rect = align.anchor_size(at, galley.size());
+    painter.rect_filled(rect.expand2(vec2(4.0, 1.0)), 4.0, theme.ground.gamma_multiply(0.85));
+    painter.galley(rect.min, galley, ink);
 }
 
 /// The bar from low to high, and what a contour line stands for.
@@ -348,7 +370,7 @@ fn scale_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let ends = [(0.0, Align2::LEFT_TOP), (0.5, Align2::CENTER_TOP), (1.0, Align2::RIGHT_TOP)];
     for (raw, align) in ends {
         let at = pos2(row.left() + raw * row.width(), row.top());
-        label(ui.painter(), at, align, &text::loss(scale.heights.loss(raw)), scene.colors.ink, None);
+        label(ui.painter(), at, align, &text::loss(scale.heights.loss(raw)), scene.colors.ink);
     }
     let mut line = said::interval(scale.heights.log, scale.interval);
     if scale.cut {

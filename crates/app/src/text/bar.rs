@@ -88,6 +88,7 @@ pub const OPEN_RUN: &str = "Open";
 /// Asks for one.
 pub const CHOOSE: &str = "Choose...";
 /// Title of the dialog that asks.
+#[cfg(not(target_family = "wasm"))]
 pub const CHOOSE_TITLE: &str = "A run folder";
 /// Trains what a run trained.
 pub const TRAIN_RUN: &str = "Train this";
@@ -138,6 +139,10 @@ pub fn status(adapter: &str, software: bool, [steps, frames]: [f64; 2], on_devic
         "{adapter}{kind}  ·  {steps:.0} steps/s  ·  {frames:.0} frames/s  ·  {on_device} on the device  ·  seed {seed}"
     )
 }
+
+/// Below the status line of a narrow window, which mostly is a phone.
+pub const BATTERY: &str =
+    "Training keeps the processor busy: it takes battery and warms the device. It rests while the page is hidden.";
 
 /// Below the meaning of a setting.
 pub fn setting_note(change: crate::settings::Change, default: &str) -> String {

@@ -1,13 +1,12 @@
 //! What the ground says, the line on it, and slow motion.
 
-use super::{count, loss};
+use super::{count, loss, plane};
+use crate::state::PlaneKind;
 
 /// What is high and low.
 pub const LOSS: &str = "training loss";
 /// Which moment of the race both began at.
 pub const START: &str = "start";
-/// Of the chooser of planes, before the plane's whole name.
-pub const CHOOSE_PLANE: &str = "Which plane of weights is shown";
 /// Where both sides have the same weights.
 pub const SAME: &str = " · both sides are one network";
 /// Where hatching lies over it.
@@ -23,6 +22,23 @@ pub fn over_plane(log: bool) -> String {
 /// The same in slow motion.
 pub fn step_plane(step: u64) -> String {
     format!("step {} · plane: w, w + e, and w after it", count(step))
+}
+
+/// The chooser of planes: a plane's name, short enough for the row that it stands in.
+pub fn plane_button(kind: PlaneKind) -> &'static str {
+    match kind {
+        PlaneKind::Points => plane(kind),
+        PlaneKind::Random => "random, by filter",
+        PlaneKind::Layers => "random, by layer",
+        PlaneKind::Plain => "random, plain",
+        PlaneKind::Pca => "main directions",
+        PlaneKind::Hessian => "sharpest directions",
+    }
+}
+
+/// What the chooser is for, with the plane's whole name.
+pub fn of_plane_button(kind: PlaneKind) -> String {
+    format!("Which plane of weights is shown: {}", plane(kind))
 }
 
 /// Behind the chooser of planes.

@@ -4,6 +4,8 @@ pub mod bar;
 pub mod curves;
 pub mod ground;
 pub mod measured;
+pub mod messages;
+pub mod window;
 
 use crate::engine::Seen;
 use crate::state::PlaneKind;
@@ -242,12 +244,12 @@ pub fn bytes(n: u64) -> String {
 
 /// Beside the figure of a side that climbs.
 pub fn test_and_rho(rho: f32) -> String {
-    format!("{CLEAN_TEST}, rho {rho}")
+    format!("test, rho {rho}")
 }
 
 /// Beside the figure of a side that is looked back at.
-pub fn looked_back(step: u64, of: u64) -> String {
-    format!("at step {} of {}", count(step), count(of))
+pub fn looked_back(step: u64) -> String {
+    format!("at step {}", count(step))
 }
 
 /// What a screen reader says of a side's map.

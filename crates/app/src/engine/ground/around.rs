@@ -2,6 +2,7 @@
 
 use super::surface::What;
 use super::*;
+use crate::text::messages;
 use lowland::probe::{Drawn, HessianOptions, Product, Subject as About, random_direction};
 use lowland::train::LaneState;
 
@@ -62,8 +63,7 @@ impl Ground {
     /// Begins to look for the directions in which the losses of both sides bend most, at the newest weights on the host.
     pub(super) fn ask_sharpest(&mut self, frame: &mut Frame<'_>, begun: Begun) -> Result<()> {
         if !begun.present {
-            let error =
-                Error::input("these directions are found at the present weights; the End key leads back to them.");
+            let error = Error::input(messages::PRESENT_ONLY);
             return self.without(begun, error);
         }
         let Some(snapshot) = frame.snapshot.filter(|snapshot| frame.playing || snapshot.step == begun.step) else {
@@ -90,10 +90,10 @@ impl Ground {
             for state in &states {
                 let found = options.measure(&about, state, &mut |_, _| {}).await?;
                 let two = <[Vec<f32>; 2]>::try_from(found.vectors);
-                directions.push(two.map_err(|_| Error::run("there are fewer than two directions."))?);
+                directions.push(two.map_err(|_| Error::run(messages::TWO_DIRECTIONS))?);
                 values.push([0, 1].map(|i| found.eigenvalues.get(i).copied().unwrap_or(f64::NAN)));
             }
-            let whole = || Error::run("a side has no directions.");
+            let whole = || Error::run(messages::NO_DIRECTIONS);
             Ok(Sharpest {
                 states,
                 directions: directions.try_into().map_err(|_| whole())?,
@@ -127,8 +127,7 @@ impl Ground {
             let length = |d: &Vec<f32>| d.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
             let [length, other] = [0, 1].map(|which| length(&directions[which]));
             if !(length > 0.0 && other > 0.0 && length.is_finite() && other.is_finite()) {
-                return self
-                    .without(begun, Error::input("the network's filters are all zero, so no direction is as long."));
+                return self.without(begun, Error::input(messages::ZERO_FILTERS));
             }
             let first = 3 * side as u64;
             for (set, direction) in directions.iter().enumerate() {

@@ -94,6 +94,12 @@ impl App {
         &self.engine
     }
 
+    /// The same, for tests of its parts.
+    #[cfg(test)]
+    pub(crate) fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
     /// Does a command by its name, as menu and keys do.
     ///
     /// # Errors

@@ -271,7 +271,7 @@ pub fn text(value: &Value) -> String {
 /// The command line that trains the same, for `steps` steps where the configuration has no end.
 pub fn command_line(config: &Config, steps: u64) -> String {
     let default = Config::default().to_object();
-    let mut line = "lowland compare".to_owned();
+    let mut line = crate::text::COMMAND.to_owned();
     for (key, value) in config.to_object() {
         if default.get(&key) == Some(&value) {
             continue;

@@ -27,7 +27,7 @@ impl<T> Job<T> {
 
 impl<T> std::fmt::Debug for Job<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Job")
+        f.debug_struct("Job").finish_non_exhaustive()
     }
 }
 

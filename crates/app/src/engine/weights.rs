@@ -28,8 +28,8 @@ impl Weights {
         let weight_bytes = 4 * model.parameter_floats() as u64;
         let running_bytes = 4 * model.running_floats() as u64;
         Self {
-            weights: buffer("kept weights", sets * weight_bytes),
-            running: buffer("kept running statistics", sets * running_bytes),
+            weights: buffer("kept-weights", sets * weight_bytes),
+            running: buffer("kept-statistics", sets * running_bytes),
             weight_bytes,
             running_bytes,
         }

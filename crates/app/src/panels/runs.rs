@@ -22,7 +22,7 @@ pub fn runs_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 }
 
 fn path_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    let id = Id::unique("run folder");
+    let id = Id::unique("run-folder");
     let mut path = ui.data(|data| data.get_temp::<String>(id)).unwrap_or_default();
     ui.horizontal(|ui| {
         let width = (ui.available_width() - 150.0).max(120.0);

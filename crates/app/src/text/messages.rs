@@ -154,6 +154,7 @@ pub fn another_file(name: &str, error: impl Display) -> String {
 }
 
 /// The same of a file that is not read at all.
+#[cfg(not(target_family = "wasm"))]
 pub fn unreadable(name: &str, error: impl Display) -> String {
     format!("{name}: {error}. Choose a file that can be read.")
 }

@@ -187,6 +187,8 @@ pub const BY_DEFAULT: &str = "by default";
 pub const PALETTE_HINT: &str = "Type what to do, or key=value";
 /// Nothing fits what was typed.
 pub const NOTHING_FOUND: &str = "There is no such command.";
+/// The command that trains a race in a terminal.
+pub const COMMAND: &str = "lowland compare";
 /// Over the command line.
 pub const SAME_IN_A_TERMINAL: &str = "The same in a terminal";
 /// Below the list of keys.

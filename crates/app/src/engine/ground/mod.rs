@@ -174,7 +174,7 @@ impl Ground {
                 let mut encoder = render.device.create_command_encoder(&Default::default());
                 start.copy(&mut encoder, 0, duel.slot(0));
                 render.queue.submit([encoder.finish()]);
-                let pictures = ["ground", "other ground"].map(|label| Picture::new(render, label, [64, 64]));
+                let pictures = ["ground", "other-ground"].map(|label| Picture::new(render, label, [64, 64]));
                 (start, None, None, None, pictures, 0)
             }
         };

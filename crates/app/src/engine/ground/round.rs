@@ -267,3 +267,60 @@ impl Begun {
         Surface { subject, step, grid, faces, variance, curvatures, same }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Past;
+    use crate::{App, Start};
+    use egui_kittest::Harness;
+    use std::time::Instant;
+
+    /// Frames until the surface of step `step` is as fine as it gets.
+    fn settle(harness: &mut Harness<'_, App>, plane: PlaneKind, step: u64) {
+        let begun = Instant::now();
+        let is_finest = |surface: &Surface| {
+            (surface.subject, surface.step, surface.grid) == (Subject::Plane(plane), step, GRIDS[2])
+        };
+        while harness.state().engine().ground().and_then(Ground::surface).is_none_or(|s| !is_finest(s)) {
+            harness.step();
+            assert!(begun.elapsed().as_secs() < 60, "there is no surface of {plane:?} at step {step}");
+        }
+        while harness.state().engine().is_measuring() {
+            harness.step();
+        }
+    }
+
+    #[test]
+    fn answers_that_nobody_waits_for_hold_up_no_surface() {
+        let mut harness = Harness::builder()
+            .with_size([900.0, 640.0])
+            .with_step_dt(0.05)
+            .wgpu()
+            .build_eframe(|cc| App::new(&cc.egui_ctx, cc.wgpu_render_state.clone().unwrap(), Start::default()));
+        while harness.state().engine().duel().is_none_or(|duel| duel.submitted() < 5) {
+            harness.step();
+        }
+        harness.state_mut().command("pause", "").unwrap();
+        let mut step = harness.state().engine().duel().unwrap().submitted();
+        settle(&mut harness, PlaneKind::Points, step);
+        for plane in [PlaneKind::Points, PlaneKind::Pca] {
+            // Asked as a ground does that is replaced before it has its answer.
+            let engine = harness.state_mut().engine_mut();
+            let (duel, gpu) = (engine.duel.as_ref().unwrap(), &engine.gpu);
+            let history = engine.past.as_mut().and_then(Past::history_mut).unwrap();
+            let asked = match plane {
+                PlaneKind::Pca => history.ask_principal(gpu, &[0, 1]),
+                _ => {
+                    let axes = Axes::Through([duel.slot(0), duel.slot(1)]);
+                    history.ask_coordinates(gpu, duel.slot(0), axes, None).unwrap()
+                }
+            };
+            assert!(asked);
+            harness.state_mut().command("plane", plane.name()).unwrap();
+            harness.state_mut().command("step", "").unwrap();
+            step += 1;
+            settle(&mut harness, plane, step);
+        }
+    }
+}

@@ -20,7 +20,7 @@ struct Entry {
 /// Draws it, if it is open: typing narrows it down, arrows choose, Enter does it.
 pub fn palette_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let (typed_id, chosen_id, field) =
-        (Id::unique("palette text"), Id::unique("palette line"), Id::unique("palette field"));
+        (Id::unique("palette-text"), Id::unique("palette-line"), Id::unique("palette-field"));
     if !scene.state.shows(Layer::Palette) {
         ui.data_mut(|data| {
             data.remove::<String>(typed_id);

@@ -58,14 +58,14 @@ pub fn settings_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 /// A key without a control, by its name.
 fn any_key_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     ui.label(tokens::strong(bar::ANY_OTHER));
-    let place = Id::unique("any key");
+    let place = Id::unique("any-key");
     let object = scene.state.config.to_object();
     let keys: Vec<&String> = object.keys().filter(|key| !SETTINGS.iter().any(|setting| setting.key == *key)).collect();
     let first = || keys.first().map(|key| (*key).clone()).unwrap_or_default();
     let (mut key, mut value): (String, String) =
         ui.data(|data| data.get_temp(place)).unwrap_or_else(|| (first(), String::new()));
     ui.horizontal(|ui| {
-        let combo = ComboBox::from_id_salt("any key").selected_text(&key).width(140.0);
+        let combo = ComboBox::from_id_salt("any-key").selected_text(&key).width(140.0);
         combo.show_ui(ui, |ui| {
             for other in &keys {
                 if ui.selectable_label(key == **other, *other).clicked() {

@@ -1,4 +1,5 @@
-//! What the panels say. Names and explanations of commands, settings and presets stand in their tables.
+//! What the app says, by subject; here what several of its parts say. Names and explanations of commands, settings and presets
+//! stand in their tables.
 
 pub mod bar;
 pub mod curves;

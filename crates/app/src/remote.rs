@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::curves::Quantity;
-use crate::dialogs::{self, Answer};
+use crate::dialogs::Answer;
 use crate::engine::{Job, Sharpness};
 use crate::execute::Outside;
 #[cfg(not(target_arch = "wasm32"))]
@@ -246,7 +246,7 @@ impl App {
     #[cfg(not(target_arch = "wasm32"))]
     fn choose_run(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title(crate::text::bar::CHOOSE_TITLE).pick_folder();
-        self.files.choosing = Some(dialogs::ask(async move { dialog.await.map(|folder| folder.path().to_owned()) }));
+        self.files.choosing = Some(crate::dialogs::ask(async move { dialog.await.map(|folder| folder.path().to_owned()) }));
     }
 
     /// Opens the run folder that was chosen, and reads on in those that are open.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The most values that the device counts.
-const MOST_VALUES: usize = u32::MAX as usize;
+const MOST_VALUES: u64 = u32::MAX as u64;
 
 /// A file's rows.
 struct Table {
@@ -198,7 +198,7 @@ fn rows(bytes: &[u8], name: &str) -> Result<Table> {
                 return Err(Error::input(format!("{name}: line {}, column {fields}, the class, {what}", line())));
             }
         }
-        if table.values.len() > MOST_VALUES {
+        if table.values.len() as u64 > MOST_VALUES {
             return Err(Error::input(format!("{name}: more than the {MOST_VALUES} values that fit")));
         }
     }

@@ -246,7 +246,8 @@ impl App {
     #[cfg(not(target_arch = "wasm32"))]
     fn choose_run(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title(crate::text::bar::CHOOSE_TITLE).pick_folder();
-        self.files.choosing = Some(crate::dialogs::ask(async move { dialog.await.map(|folder| folder.path().to_owned()) }));
+        self.files.choosing =
+            Some(crate::dialogs::ask(async move { dialog.await.map(|folder| folder.path().to_owned()) }));
     }
 
     /// Opens the run folder that was chosen, and reads on in those that are open.

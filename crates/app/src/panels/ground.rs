@@ -354,7 +354,7 @@ fn tag(painter: &Painter, at: Pos2, align: Align2, said: &str, theme: &tokens::C
 fn plate(painter: &Painter, at: Pos2, align: Align2, said: &str, (size, ink): (f32, Color32), theme: &tokens::Colors) {
     let galley = painter.layout_no_wrap(said.to_owned(), FontId::proportional(size), ink);
     let rect = align.anchor_size(at, galley.size());
-    painter.rect_filled(rect.expand2(vec2(4.0, 1.0)), 4.0, theme.ground.gamma_multiply(0.85));
+    painter.rect_filled(rect.expand2(vec2(4.0, 1.0)), 4.0, theme.card.gamma_multiply(0.85));
     painter.galley(rect.min, galley, ink);
 }
 

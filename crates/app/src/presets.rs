@@ -43,6 +43,12 @@ pub const PRESETS: &[Preset] = &[
         config: || duel("circles", 0.2, 0.05, 2.0),
     },
     Preset {
+        name: "draw",
+        title: "Draw your own points",
+        sentence: "**Click to add a point**, with Shift of the other class; drag to move one, right click to remove one. SGD and SAM learn what you draw, while you draw it.",
+        config: || Config { data_size: 8, batch: Some(4), ..duel("circles", 0.0, 0.05, 0.1) },
+    },
+    Preset {
         name: "fashion",
         title: "Clothes: small pictures, a third of the labels wrong",
         sentence: "The same race on pictures of clothes: a small convolutional network, **a third of the labels wrong**.",

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{frames_until, harness, messages, picture, train_until};
-use egui::{Theme, pos2};
+use egui::{Event, Modifiers, PointerButton, Theme, pos2};
 use egui_kittest::kittest::Queryable as _;
 use lowland_app::Quantity;
 
@@ -45,6 +45,34 @@ fn points_are_added_moved_and_taken_away_while_it_trains() {
         points(app) == 200 && app.state().edits.is_empty() && !app.engine().is_preparing()
     });
     assert_eq!(messages(harness.state()), Vec::<String>::new());
+}
+
+#[test]
+fn points_of_ones_own_begin_with_few_and_shift_draws_the_other_class() {
+    let mut harness = harness([1280.0, 800.0], Theme::Dark);
+    harness.state_mut().command("preset", "draw").unwrap();
+    let train = |app: &lowland_app::App| app.engine().duel().unwrap().data().train.labels.clone();
+    frames_until(&mut harness, |app| app.engine().duel().is_some() && train(app).len() == 8);
+    train_until(&mut harness, 20);
+    harness.state_mut().command("play", "").unwrap();
+    let field = harness.get_by_label_contains("What SAM answers").rect();
+    let corners = [pos2(field.right() - 6.0, field.bottom() - 6.0), pos2(field.left() + 6.0, field.top() + 6.0)];
+    for (at, modifiers) in corners.into_iter().zip([Modifiers::NONE, Modifiers::SHIFT]) {
+        let before = train(harness.state()).len();
+        harness.event(Event::PointerMoved(at));
+        harness.step();
+        for pressed in [true, false] {
+            harness.event_modifiers(
+                Event::PointerButton { pos: at, button: PointerButton::Primary, pressed, modifiers },
+                modifiers,
+            );
+        }
+        frames_until(&mut harness, |app| train(app).len() == before + 1);
+    }
+    assert_eq!(train(harness.state())[8..], [0, 1]);
+    assert_eq!(messages(harness.state()), Vec::<String>::new());
+    train_until(&mut harness, 200);
+    picture(&mut harness, "fields-own-points");
 }
 
 #[test]

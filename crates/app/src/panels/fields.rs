@@ -183,7 +183,8 @@ fn edit(ui: &Ui, scene: &mut Scene<'_>, duel: &Duel, map: &Map, response: &Respo
     match near {
         Some(point) if removes => scene.ask(Command::RemovePoint(point)),
         None if response.clicked() && !removes => {
-            scene.ask(Command::AddPoint(map.place_at(at), scene.state.view.class));
+            let next = usize::from(scene.state.view.class) + usize::from(ui.input(|input| input.modifiers.shift));
+            scene.ask(Command::AddPoint(map.place_at(at), (next % duel.data().classes.max(1)) as u16));
         }
         _ => {}
     }

@@ -28,7 +28,7 @@ pub fn line_ui(ui: &mut Ui, scene: &Scene<'_>, size: Vec2) {
     for (words, color) in said::on_the_line(&names[0], &names[1]).into_iter().zip(inks) {
         x = painter.text(pos2(x, rect.top()), Align2::LEFT_TOP, words, font.clone(), color).right();
     }
-    let plot = egui::Rect::from_min_max(rect.left_top() + vec2(36.0, 20.0), rect.right_bottom() - vec2(4.0, 16.0));
+    let plot = egui::Rect::from_min_max(rect.left_top() + vec2(42.0, 20.0), rect.right_bottom() - vec2(4.0, 16.0));
     let log = scene.state.view.log_height;
     let Some(scale) = Scale::of(line.train.iter().chain(&line.test), log) else { return };
     let place = |t: f32, loss: f32| -> Pos2 {
@@ -38,7 +38,7 @@ pub fn line_ui(ui: &mut Ui, scene: &Scene<'_>, size: Vec2) {
     for (part, align) in [(0.0, Align2::RIGHT_CENTER), (1.0, Align2::RIGHT_CENTER)] {
         let y = plot.bottom() - part * plot.height();
         painter.hline(plot.x_range(), y, Stroke::new(1.0, colors.grid));
-        painter.text(pos2(plot.left() - 5.0, y), align, text::loss(scale.loss(part)), font.clone(), colors.quiet);
+        painter.text(pos2(plot.left() - 4.0, y), align, text::loss(scale.loss(part)), font.clone(), colors.quiet);
     }
     for (side, t) in [0.0, 1.0].into_iter().enumerate() {
         let color: Color32 = scene.side_color(side);

@@ -15,7 +15,6 @@ use lowland::Result;
 use lowland_app::dialogs::{self, Answer};
 use lowland_app::window_text as text;
 use lowland_app::{App, Job, Wish};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Opens the window; returns when it is closed.
@@ -118,32 +117,33 @@ impl eframe::App for Shell {
 impl Shell {
     /// What dialogs came to.
     fn dialogs(&mut self, context: &egui::Context) {
-        let mut saved: Vec<Result<PathBuf>> = Vec::new();
+        let mut saved: Vec<Result<String>> = Vec::new();
         self.saving.retain_mut(|saving| {
             let Some(answer) = saving.dialog.poll() else { return true };
-            let path = match answer {
-                Answer::Chosen(file) => file.path().to_owned(),
-                Answer::Impossible => dialogs::unused(&std::env::current_dir().unwrap_or_default(), &saving.name),
+            let (path, asked) = match answer {
+                Answer::Chosen(file) => (file.path().to_owned(), true),
+                Answer::Impossible => {
+                    (dialogs::unused(&std::env::current_dir().unwrap_or_default(), &saving.name), false)
+                }
                 Answer::Left => return false,
             };
-            saved.push(lowland::run::write_atomically(&path, &saving.bytes).map(|()| path));
+            let written = lowland::run::write_atomically(&path, &saving.bytes);
+            let shown = path.display();
+            saved.push(written.map(|()| if asked { text::written(shown) } else { text::written_here(shown) }));
             false
         });
         for outcome in saved {
             match outcome {
-                Ok(path) => self.app.state_mut().say(text::written(path.display())),
+                Ok(said) => self.app.state_mut().say(said),
                 Err(error) => self.app.state_mut().warn(error.to_string()),
             }
         }
-        match self.opening.as_mut().and_then(Job::poll) {
-            None => {}
-            Some(answer) => {
-                self.opening = None;
-                match answer {
-                    Answer::Chosen(files) => files.iter().for_each(|file| self.app.open_path(file.path())),
-                    Answer::Impossible => self.app.state_mut().warn(text::NO_DIALOG),
-                    Answer::Left => {}
-                }
+        if let Some(answer) = self.opening.as_mut().and_then(Job::poll) {
+            self.opening = None;
+            match answer {
+                Answer::Chosen(files) => files.iter().for_each(|file| self.app.open_path(file.path())),
+                Answer::Impossible => self.app.state_mut().warn(text::NO_DIALOG),
+                Answer::Left => {}
             }
         }
         if self.opening.is_some() || !self.saving.is_empty() {

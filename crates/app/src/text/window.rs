@@ -85,6 +85,11 @@ pub fn no_config(source: &str, error: impl Display) -> String {
     format!("{source}: {error}. Give --config a JSON file that can be read.")
 }
 
+/// A file is saved where no dialog could ask for a place.
+pub fn written_here(path: impl Display) -> String {
+    format!("This desktop shows no file dialogs, so {path} is written.")
+}
+
 /// A file is saved.
 pub fn written(path: impl Display) -> String {
     format!("{path} is written.")
